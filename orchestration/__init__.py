@@ -1,0 +1,1 @@
+"""The Dagster code location of healthcare-billing and the `billing` command."""
