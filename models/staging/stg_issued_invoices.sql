@@ -1,0 +1,3 @@
+-- One row per issued invoice.
+select * exclude (issue_no)
+from {{ source('ledger', 'invoices') }}

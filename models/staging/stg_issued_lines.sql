@@ -1,0 +1,3 @@
+-- One row per line of an issued invoice.
+select *
+from {{ source('ledger', 'invoice_lines') }}
