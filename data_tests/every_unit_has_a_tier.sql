@@ -1,4 +1,5 @@
--- Per line and facility: units counted that are not free are in tiers, all of them (U6).
+-- Per line and facility: units counted that are not free are in tiers, all of them
+-- (U6).
 with
 
 units as (

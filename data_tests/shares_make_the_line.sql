@@ -1,4 +1,5 @@
--- Shares of facilities add up to their line, and every line that is shared has them (A7).
+-- Shares of facilities add up to their line, and every line that is shared has them
+-- (A7).
 with
 
 lines as (

@@ -3,6 +3,11 @@ Money never meets `/`. Prices (8 places) and quantities (4 places) become whole
 numbers, a ratio of whole numbers is rounded once, half away from zero (A1).
 -#}
 
+{#- A count as a whole number wide enough to be multiplied. -#}
+{% macro whole(count) -%}
+    cast({{ count }} as {{ whole_type() }})
+{%- endmacro %}
+
 {#- A price or fee as a whole number of hundred-millionths. -#}
 {% macro whole_price(price) -%}
     cast({{ price }} * 100000000 as {{ whole_type() }})

@@ -17,3 +17,10 @@
 {% macro looks_like_facility_number(text) -%}
     {{ matches(text, '^([0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]|[12][0-9]{9})$') }}
 {%- endmacro %}
+
+{#- True when an outcome is a reason for rejecting an event. -#}
+{% macro is_rejection(outcome) -%}
+    {{ outcome }} not in (
+        'replaced', 'void', 'not_yet_usage', 'unmetered', 'billable'
+    )
+{%- endmacro %}

@@ -1,4 +1,5 @@
--- One row per charge: an amount owed under the terms known now, of whatever kind (A2, A6).
+-- One row per charge: an amount owed under the terms known now, of whatever kind (A2,
+-- A6).
 with
 
 recurring as (

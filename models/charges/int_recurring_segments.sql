@@ -1,4 +1,5 @@
--- One row per recurring line and longest run of days in a billing period with the same terms and quantity (R1, R2).
+-- One row per recurring line and longest run of days in a billing period with the same
+-- terms and quantity (R1, R2).
 with
 
 versions as (

@@ -1,4 +1,5 @@
--- One row per usage line, billing period, version and tier scope: the days of an invoice line (U4, U5, U7).
+-- One row per usage line, billing period, version and tier scope: the days of an
+-- invoice line (U4, U5, U7).
 with
 
 versions as (

@@ -1,4 +1,5 @@
--- One row per usage line's term, price tier, facility and month: the units that fall in the tier (U6).
+-- One row per usage line's term, price tier, facility and month: the units that fall in
+-- the tier (U6).
 with
 
 units as (

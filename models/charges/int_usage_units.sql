@@ -1,4 +1,5 @@
--- One row per usage line, facility and day: units charged and where the count stands (U2, U6).
+-- One row per usage line, facility and day: units charged and where the count stands
+-- (U2, U6).
 with
 
 usage as (

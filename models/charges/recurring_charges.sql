@@ -1,4 +1,5 @@
--- One row per recurring line and segment: what it owes, prorated by days and rounded once (R1–R3).
+-- One row per recurring line and segment: what it owes, prorated by days and rounded
+-- once (R1–R3).
 with
 
 segments as (
@@ -94,7 +95,7 @@ charged as (
             when 'stairstep' then flat_fee
             else unit_price
         end as unit_price,
-        {{ rounded_price('100000000 * cast(days as ' ~ whole_type() ~ ')', 'full_days') }} as proration,
+        {{ rounded_price('100000000 * ' ~ whole('days'), 'full_days') }} as proration,
         {{ rounded_amount('full_amount * days', 'full_days', 'cents_step') }} as amount,
         service_from,
         service_to,

@@ -1,4 +1,5 @@
--- One row per usage line, billing period, version and tier: what it owes, rounded once (U6, U7).
+-- One row per usage line, billing period, version and tier: what it owes, rounded once
+-- (U6, U7).
 with
 
 units as (

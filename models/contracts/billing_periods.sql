@@ -1,4 +1,5 @@
--- One row per contract, frequency and billing period; a contract year is a frequency (C2, C3).
+-- One row per contract, frequency and billing period; a contract year is a frequency
+-- (C2, C3).
 with
 
 contracts as (

@@ -1,4 +1,5 @@
--- One row per contract, facility and longest run of days on which it is covered (T1, T2).
+-- One row per contract, facility and longest run of days on which it is covered (T1,
+-- T2).
 with
 
 signed as (

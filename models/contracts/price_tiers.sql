@@ -1,4 +1,5 @@
--- One row per line version and price tier; without a rate card one open tier without a number (U6).
+-- One row per line version and price tier; without a rate card one open tier without a
+-- number (U6).
 with
 
 versions as (

@@ -100,7 +100,8 @@ drafted as (
         agreed.payment_terms_days,
         numbered.total,
         numbered.invoice_date,
-        {{ plus_days('numbered.invoice_date', 'agreed.payment_terms_days') }} as due_date
+        {{ plus_days('numbered.invoice_date', 'agreed.payment_terms_days') }}
+            as due_date
     from numbered
     inner join agreed on numbered.draft_id = agreed.draft_id
     inner join customers on numbered.customer_id = customers.customer_id

@@ -1,4 +1,5 @@
--- One row per line of a draft: all unbooked charges up to the as-of day, and each group's next ones (C7).
+-- One row per line of a draft: all unbooked charges up to the as-of day, and each
+-- group's next ones (C7).
 with
 
 unbooked as (

@@ -36,7 +36,7 @@ lines as (
         issued.proration,
         issued.amount,
         issued.is_adjustment,
-        issued.reverses,
+        issued.is_reversal as reverses,
         issued_invoices.invoice_date,
         issued.service_start,
         issued.service_end

@@ -1,4 +1,5 @@
--- One row per line, facility and day whose units the invoices to be issued rest on, less what was booked (C8).
+-- One row per line, facility and day whose units the invoices to be issued rest on,
+-- less what was booked (C8).
 with
 
 units as (

@@ -1,4 +1,5 @@
--- One row per event that was rejected, whole, with its reason; it stays where PHI may be.
+-- One row per event that was rejected, whole, with its reason; it stays where PHI may
+-- be.
 with
 
 events as (
@@ -36,7 +37,7 @@ rejected as (
             and events.obstacle = usage.obstacle
             and events.service_date is not distinct from usage.service_date
             and events.received_on is not distinct from usage.received_on
-    where usage.outcome not in ('void', 'not_yet_usage', 'unmetered', 'billable')
+    where {{ is_rejection('usage.outcome') }}
 )
 
 select * from rejected

@@ -1,4 +1,5 @@
--- One row per feed, file, month of service, outcome and reason: adds up to the rows known.
+-- One row per feed, file, month of service, outcome and reason: adds up to the rows
+-- known.
 with
 
 usage as (
@@ -55,17 +56,11 @@ summed as (
         files.published_file as source_file,
         counted.service_month,
         case
-            when counted.outcome in (
-                'replaced', 'void', 'not_yet_usage', 'unmetered', 'billable'
-            )
-                then counted.outcome
-            else 'rejected'
+            when {{ is_rejection('counted.outcome') }} then 'rejected'
+            else counted.outcome
         end as outcome,
         case
-            when counted.outcome not in (
-                'replaced', 'void', 'not_yet_usage', 'unmetered', 'billable'
-            )
-                then counted.outcome
+            when {{ is_rejection('counted.outcome') }} then counted.outcome
         end as reason,
         cast(sum(counted.event_rows) as bigint) as rows
     from counted

@@ -1,4 +1,5 @@
--- One row per line, effective day and amendment: what the line is and costs from then on.
+-- One row per line, effective day and amendment: what the line is and costs from then
+-- on.
 with
 
 landed as (

@@ -1,4 +1,5 @@
--- One row per problem of a landed row that was rejected; of a usage row the value is not kept.
+-- One row per problem of a landed row that was rejected; of a usage row the value is
+-- not kept.
 with
 
 files as (

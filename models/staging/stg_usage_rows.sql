@@ -1,4 +1,5 @@
--- One row per row of a usage file that can be read, and whether it is known by the as-of day.
+-- One row per row of a usage file that can be read, and whether it is known by the as-
+-- of day.
 with
 
 landed as (

@@ -16,7 +16,11 @@ counted as (
         usage.facility_id,
         usage.service_date,
         cast(
-            sum(case meters.aggregation when 'count' then usage.events else usage.quantity end)
+            sum(
+                case meters.aggregation
+                    when 'count' then usage.events else usage.quantity
+                end
+            )
             as decimal(18, 4)
         ) as units
     from usage

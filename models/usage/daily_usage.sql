@@ -1,4 +1,5 @@
--- One row per feed, file, facility as sent, day, type, class and code: events and their quantity.
+-- One row per feed, file, facility as sent, day, type, class and code: events and their
+-- quantity.
 with
 
 events as (

@@ -1,4 +1,5 @@
--- One row per row of daily usage: its facility, customer and, on that day, its contract (U1).
+-- One row per row of daily usage: its facility, customer and, on that day, its contract
+-- (U1).
 with
 
 usage as (
