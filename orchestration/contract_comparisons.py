@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 
-from orchestration.contract_reading import Problem, Row
+from orchestration.contract_reading import Row
 from orchestration.contract_rules import TIERED_MODELS, minor_unit
 from orchestration.contract_specs import TABLES
 
@@ -85,8 +85,8 @@ def key_has_one_content(book: Book) -> Rejections:
             yield (
                 row,
                 TABLES[table].key[0],
-                f"has the same {', '.join(TABLES[table].key)} as {other.place} but says "
-                "something else (T1); keep the one that holds",
+                f"has the same {', '.join(TABLES[table].key)} as {other.place} but "
+                "says something else (T1); keep the one that holds",
             )
 
 
@@ -158,20 +158,39 @@ def versions_stay_what_they_are(book: Book) -> Rejections:
                         yield (
                             row,
                             column,
-                            f"was {first[column] or 'empty'} in {first.place} and never "
-                            f"changes (T3); repeat it, or end the {_noun(table)} and "
-                            "start another",
+                            f"was {first[column] or 'empty'} in {first.place} and "
+                            f"never changes (T3); repeat it, or end the "
+                            f"{_noun(table)} and start another",
                         )
 
 
 def rate_card_tiers_rise(book: Book) -> Rejections:
+    for card in book.by("rate_cards", "rate_card_id").values():
+        if any(row.problems for row in card):
+            continue
+        reached = Decimal(0)
+        for number, row in enumerate(sorted(card, key=lambda row: row["tier"]), 1):
+            up_to, is_last = row["up_to"], number == len(card)
+            if row["tier"] != number:
+                reason = f"stands where tier {number} is due (U6); number from 1 on"
+                yield row, "tier", reason
+            elif is_last and up_to is not None:
+                yield row, "up_to", "bounds the last tier (U6); leave it empty there"
+            elif not is_last and up_to is None:
+                yield (
+                    row,
+                    "up_to",
+                    "is empty before the last tier (U6); write its bound",
+                )
+            elif not is_last and up_to <= reached:
+                reason = f"does not rise above {reached} before it (U6); tiers overlap"
+                yield row, "up_to", reason
+            reached = reached if up_to is None else up_to
+
+
+def rate_card_is_whole(book: Book) -> Rejections:
     """A card with any wrong tier is rejected whole: its bounds hang together."""
     for card in book.by("rate_cards", "rate_card_id").values():
-        tiers: dict[int, Row] = {}
-        for row in card:
-            tiers.setdefault(row["tier"], row)
-        if not any(row.problems for row in card):
-            yield from _wrong_tiers([tiers[tier] for tier in sorted(tiers)])
         wrong = next((row for row in card if row.problems), None)
         for row in card:
             if wrong and not row.problems:
@@ -180,25 +199,6 @@ def rate_card_tiers_rise(book: Book) -> Rejections:
                     "rate_card_id",
                     f"is rejected whole because of {wrong.place} (U6); mend that tier",
                 )
-
-
-def _wrong_tiers(card: list[Row]) -> Rejections:
-    reached = Decimal(0)
-    for number, row in enumerate(card, start=1):
-        wrong = None
-        if row["tier"] != number:
-            wrong = "tier", f"stands where tier {number} is due (U6); number from 1 on"
-        elif row["up_to"] is None and number < len(card):
-            wrong = "up_to", "is empty before the last tier (U6); write its last unit"
-        elif row["up_to"] is not None and number == len(card):
-            wrong = "up_to", "bounds the last tier (U6); leave it empty there"
-        elif row["up_to"] is not None and row["up_to"] <= reached:
-            wrong = "up_to", f"does not rise above {reached} before it (U6)"
-        if wrong:
-            # Told at once, so that the rest of the card sees whose fault it is.
-            row.problems.append(row.problem(*wrong))
-        reached = row["up_to"] or reached
-    yield from ()
 
 
 def tiers_have_prices(book: Book) -> Rejections:
@@ -284,12 +284,13 @@ def rerate_is_one_for_a_line(book: Book) -> Rejections:
     for rows in book.by("commitments", "line_id").values():
         rerates = _in_order([row for row in rows if row["true_up"] == "rerate"])
         for row in rerates:
-            if row["commitment_id"] != rerates[0]["commitment_id"]:
+            first = rerates[0]
+            if row["commitment_id"] != first["commitment_id"]:
                 yield (
                     row,
                     "line_id",
-                    f"has a rerate commitment already, {rerates[0]['commitment_id']} in "
-                    f"{rerates[0].place} (M3); a line has at most one",
+                    f"has a rerate commitment already, {first['commitment_id']} in "
+                    f"{first.place} (M3); a line has at most one",
                 )
 
 
@@ -297,6 +298,7 @@ def rerate_is_one_for_a_line(book: Book) -> Rejections:
 COMPARISONS: tuple[Callable[[Book], Rejections], ...] = (
     key_has_one_content,
     rate_card_tiers_rise,
+    rate_card_is_whole,
     amendment_is_of_the_contract,
     facility_is_of_the_customer,
     base_is_of_the_contract,
@@ -365,6 +367,3 @@ def _anniversary(starts: date, year: int) -> date:
         return starts.replace(year=year)
     except ValueError:
         return date(year, 2, 28)
-
-
-__all__ = ["Book", "Problem", "compare_rows"]

@@ -117,8 +117,8 @@ def new_end_is_named(row: Row) -> Reasons:
     if row["kind"] in ("renewed", "terminated") and row.lacks("new_ends_on"):
         yield (
             "new_ends_on",
-            f"is empty; an amendment of kind {row['kind']} says the contract's new last "
-            "day (C2)",
+            f"is empty; an amendment of kind {row['kind']} says the contract's new "
+            "last day (C2)",
         )
 
 
@@ -199,7 +199,7 @@ def usage_is_in_arrears(row: Row) -> Reasons:
     if row["charge_type"] == "usage" and row["billing_timing"] == "advance":
         yield (
             "billing_timing",
-            "is on a usage line, which is always billed in arrears (C4); leave it empty",
+            "is on a usage line, which is always in arrears (C4); leave it empty",
         )
 
 
@@ -207,7 +207,7 @@ def recurring_is_ratable(row: Row) -> Reasons:
     if row["charge_type"] == "recurring" and row["revenue_rule"] == "as_used":
         yield (
             "revenue_rule",
-            "is on a recurring line, which has no units to be used (V2); leave it empty",
+            "is on a recurring line, which has no units to use (V2); leave it empty",
         )
 
 
