@@ -46,7 +46,7 @@ def _expect(table: str, name: str, type: str, **arguments: Any) -> _Expectation:
 _BETWEEN = "ExpectColumnValuesToBeBetween"
 _REGEX = "ExpectColumnValuesToMatchRegex"
 _TRUE = "ExpectColumnValuesToBeInSet"
-_NO_BLANKS = r"^\S(.*\S)?$"
+_NO_BLANKS = r"^\S(?:.*\S)?\Z"
 _FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
 
 EXPECTATIONS = (
@@ -65,7 +65,7 @@ EXPECTATIONS = (
         "bill_to_email_is_an_address",
         _REGEX,
         column="bill_to_email",
-        regex=r"^[^@\s]+@[^@\s]+\.[^@\s.]+$",
+        regex=r"^[^@\s]+@[^@\s]+\.[^@\s.]+\Z",
     ),
     _expect(
         "facilities",
@@ -82,14 +82,14 @@ EXPECTATIONS = (
         "ccn_is_six_characters",
         _REGEX,
         column="ccn",
-        regex=r"^[0-9A-Z]{6}$",
+        regex=r"^[0-9A-Z]{6}\Z",
     ),
     _expect(
         "facilities",
         "state_is_two_capitals",
         _REGEX,
         column="state",
-        regex=r"^[A-Z]{2}$",
+        regex=r"^[A-Z]{2}\Z",
     ),
     _expect(
         "contracts",
