@@ -118,7 +118,9 @@ class _Loader:
     def load_new(self, feed: Feed, files: list[LandedFile]) -> set[tuple[str, str]]:
         """Read a feed's files that are not known; gives (feed, file id) of those."""
         known = usage_store.known_files(self.connection, feed.name)
-        format_name = feed.format or next((file.format for file in known.values()), None)
+        format_name = feed.format or next(
+            (file.format for file in known.values()), None
+        )
         format_name = format_name or self._format_found(files)
         files = self._candidates(files, format_name)
         landed = {file.content_hash: file for file in reversed(files)}

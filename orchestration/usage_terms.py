@@ -24,9 +24,7 @@ _OPEN_END = "date '9999-12-31'"
 
 def may_keep(row: str, customer: str) -> str:
     """SQL of the rule; its only parameter, twice, is the as-of day."""
-    receipt = (
-        f"coalesce(cast({row}.received_at as date), {row}.service_date, cast(? as date))"
-    )
+    receipt = f"coalesce(cast({row}.received_at as date), {row}.service_date, cast(? as date))"
     return f"{customer}.agreed_through >= least({receipt}, cast(? as date))"
 
 

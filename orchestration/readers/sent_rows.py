@@ -91,7 +91,9 @@ def _open_parquet(
         select file_row_number + 1 as line, {_listed(selection)}
         from {parquet_relation(columns.path)}""")
     rows = connection.execute(
-        "select sum(num_rows) from parquet_file_metadata(" + sql_path(columns.path) + ")"
+        "select sum(num_rows) from parquet_file_metadata("
+        + sql_path(columns.path)
+        + ")"
     ).fetchone()[0]
     return Opened(rows=int(rows), refused=0)
 

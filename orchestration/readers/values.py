@@ -94,9 +94,9 @@ def _written_day(written: str, zone: str | None) -> str:
 
 
 def _written_mark(written: str) -> str:
-    seconds_added = (
-        rf"regexp_replace({written}, '(\d\d:\d\d)([+-]\d{{2}}(:?\d{{2}})?)$', '\1:00\2')"
-    )
+    # DuckDB wants seconds before an offset.
+    minutes = r"^(.{10}[T ]\d\d:\d\d)([+-]\d{2}(:?\d{2})?)$"
+    seconds_added = rf"regexp_replace({written}, '{minutes}', '\1:00\2')"
     return f"""case
         when {written} like '{_DAY}' then try_cast({written} as timestamp)
         when not ({_is_time(written)}) then null
