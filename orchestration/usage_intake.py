@@ -95,6 +95,7 @@ def load_usage(
         raise _stopped(error) from None
     finally:
         usage_terms.drop(connection)
+    intake.failed.sort()
     return intake
 
 

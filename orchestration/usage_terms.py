@@ -24,8 +24,9 @@ _OPEN_END = "date '9999-12-31'"
 
 def may_keep(row: str, customer: str) -> str:
     """SQL of the rule; its only parameter, twice, is the as-of day."""
-    receipt = f"coalesce(cast({row}.received_at as date), {row}.service_date, cast(? as date))"
-    return f"{customer}.agreed_through >= least({receipt}, cast(? as date))"
+    as_of = "cast(? as date)"
+    receipt = f"coalesce(cast({row}.received_at as date), {row}.service_date, {as_of})"
+    return f"{customer}.agreed_through >= least({receipt}, {as_of})"
 
 
 def make(
@@ -87,12 +88,9 @@ def make(
 def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
     """Make of the rows in hand the relation `usage_placed` and the patients' tokens."""
     drop_placed(connection)
+    sent = f"select cast(? as varchar) as feed, encounter_id from {SENT}"
     connection.execute(
-        f"""
-        create temp table usage_encounters as
-        {_latest_encounters(f"select cast(? as varchar) as feed, encounter_id from {SENT}")}
-        """,
-        [feed],
+        f"create temp table usage_encounters as {_latest_encounters(sent)}", [feed]
     )
     connection.execute(f"""
         create temp view usage_placed as

@@ -53,7 +53,8 @@ def sql_hmac(key: bytes, message: bytes) -> str:
     query = f"""
         with sent as (select cast(? as blob) as key, cast(? as blob) as message),
         padded as (
-            select message, {tokens.inner_pad("key")} as i, {tokens.outer_pad("key")} as o
+            select message, {tokens.inner_pad("key")} as i,
+                {tokens.outer_pad("key")} as o
             from sent
         )
         select {tokens.hmac_sha256("i", "o", "message")} from padded"""

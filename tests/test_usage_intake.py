@@ -275,7 +275,8 @@ def test_lines_are_exact_with_quoted_line_ends_and_stray_quotes(warehouse, landi
     land(
         landing,
         "clinic/a.csv",
-        f'{header}\ne2{tail}"two\nlines, ""quoted"""\ne4{tail}x\n\ne6,short\ne7{tail}\n',
+        f'{header}\ne2{tail}"two\nlines, ""quoted"""\n'
+        f"e4{tail}x\n\ne6,short\ne7{tail}\n",
     )
     land(landing, "clinic/b.csv", f'{header}\r\nf2{tail}6" tall\r\nf3{tail}\r\n')
     assert load(warehouse, landing).failed == []
@@ -333,7 +334,8 @@ def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
         for name in ("cut.csv.gz", "plain.csv.gz", "text.parquet")
     ]
     assert intake.warnings == [
-        "usage/clinic/notes.txt is not read: usage files end in .csv, .csv.gz, .parquet."
+        "usage/clinic/notes.txt is not read: usage files end in "
+        ".csv, .csv.gz, .parquet."
     ]
     assert rows(warehouse, "event_id") == [("e1",)]
 

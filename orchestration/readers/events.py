@@ -14,7 +14,7 @@ def is_format(columns: Columns) -> bool:
 def selection(columns: Columns, time_zone: str | None) -> dict[str, str]:
     """SQL of what is kept of a row, by name; raises UnreadableFile, see `require`."""
     columns.require(REQUIRED)
-    status = f"coalesce(nullif(trim({columns.text('status')}), ''), 'final')"
+    status = values.enumerated(*columns.of("status"), default="final")
     return {
         "event_id": columns.text("event_id"),
         "event_type": columns.text("event_type"),

@@ -156,7 +156,7 @@ def _accounted(
     swallowed = connection.execute(f"""
         select min(line) from temp.main.{_REJECTS}
         where error_type = 'UNQUOTED VALUE'
-            and trim(csv_line, chr(10) || chr(13)) like '%' || chr({found.newline}) || '%'
+            and contains(trim(csv_line, chr(10) || chr(13)), chr({found.newline}))
     """).fetchone()[0]
     if swallowed is None:
         for is_quoted in (False, True) if not found.is_plain else (False,):

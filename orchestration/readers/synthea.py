@@ -11,9 +11,25 @@ from orchestration.readers import values
 from orchestration.readers.landed_columns import Columns
 
 OTHER_TABLES = frozenset(
-    "allergies careplans claims claims_transactions conditions devices "
-    "imaging_studies immunizations medications observations organizations patients "
-    "patient_expenses payer_transitions payers providers supplies".split()
+    (
+        "allergies",
+        "careplans",
+        "claims",
+        "claims_transactions",
+        "conditions",
+        "devices",
+        "imaging_studies",
+        "immunizations",
+        "medications",
+        "observations",
+        "organizations",
+        "patients",
+        "patient_expenses",
+        "payer_transitions",
+        "payers",
+        "providers",
+        "supplies",
+    )
 )
 _NO_TEXT = "cast(null as varchar)"
 

@@ -37,7 +37,8 @@ def service_day(column: str, kind: str, time_zone: str | None) -> str:
     else:
         day = _written_day(_trimmed(column, kind), time_zone and zone)
     # Years outside four digits are infinities and typing mistakes.
-    return f"case when {day} between date '0001-01-01' and date '9999-12-31' then {day} end"
+    known = f"{day} between date '0001-01-01' and date '9999-12-31'"
+    return f"case when {known} then {day} end"
 
 
 def received_mark(column: str, kind: str) -> str:
@@ -47,7 +48,7 @@ def received_mark(column: str, kind: str) -> str:
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
         mark = f"try_cast({column} as timestamp)"
     else:
-        mark = _written_mark(_trimmed(column, kind))
+        return _written_mark(_trimmed(column, kind))
     return f"case when isfinite({mark}) then {mark} end"
 
 
@@ -71,8 +72,18 @@ def text(column: str, kind: str) -> str:
     return f"cast({column} as varchar)"
 
 
+def enumerated(column: str, kind: str, default: str) -> str:
+    """SQL of a word out of a list, as sent; empty is the default."""
+    return f"coalesce(nullif({_trimmed(column, kind)}, ''), {text_literal(default)})"
+
+
 def _trimmed(column: str, kind: str) -> str:
-    return f"trim({text(column, kind)})"
+    """SQL of text without the spaces around it; few have any, and trim is slow."""
+    sent = text(column, kind)
+    return (
+        f"(case when {sent} like ' %' or {sent} like '% ' "
+        f"then trim({sent}) else {sent} end)"
+    )
 
 
 def _written_day(written: str, zone: str | None) -> str:
@@ -102,7 +113,10 @@ def _written_mark(written: str) -> str:
         when not ({_is_time(written)}) then null
         when {written} like '{_DAY}%+%' or {written} like '{_DAY}%-%'
         then timezone('UTC', try_cast({seconds_added} as timestamptz))
-        else try_cast(rtrim({written}, 'Z') as timestamp)
+        else coalesce(
+            try_cast({written} as timestamp),
+            try_cast(rtrim({written}, 'Z') as timestamp)
+        )
     end"""
 
 
