@@ -154,89 +154,86 @@ def test_parquet_of_own_types(warehouse, landing):
     assert unreadable(warehouse) == [(2, "event_id", "is empty")]
 
 
-@pytest.mark.parametrize(
-    ("sent", "day"),
-    [
-        ("2026-03-31", date(2026, 3, 31)),
-        (" 2026-03-31 ", date(2026, 3, 31)),
-        ("2026-03-31T23:30:00-05:00", date(2026, 3, 31)),
-        ("2026-03-31T23:30-05:00", date(2026, 3, 31)),
-        ("2026-03-31 23:30:00.123456+0530", date(2026, 3, 31)),
-        ("2026-03-31T23:59:59Z", date(2026, 3, 31)),
-        ("2026-02-30", None),
-        ("2026-02-30T10:00:00Z", None),
-        ("2026-03-31Tnoon", None),
-        ("31.03.2026", None),
-        ("infinity", None),
-        ("0000-01-01", None),
-        ("", None),
-    ],
-)
-def test_date_of_service_is_the_date_written(warehouse, landing, sent, day):
-    land(landing, "clinic/a.csv", f"{HEADER}\ne,encounter,north,,{sent}\n")
+DAYS = [
+    ("2026-03-31", date(2026, 3, 31)),
+    (" 2026-03-31 ", date(2026, 3, 31)),
+    ("2026-03-31T23:30:00-05:00", date(2026, 3, 31)),
+    ("2026-03-31T23:30-05:00", date(2026, 3, 31)),
+    ("2026-03-31 23:30:00.123456+0530", date(2026, 3, 31)),
+    ("2026-03-31T23:59:59Z", date(2026, 3, 31)),
+    ("2026-02-30", None),
+    ("2026-02-30T10:00:00Z", None),
+    ("2026-03-31Tnoon", None),
+    ("31.03.2026", None),
+    ("infinity", None),
+    ("0000-01-01", None),
+    ("", None),
+]
+
+
+def each(warehouse, landing, column, cases, header=HEADER, row="{}"):
+    """Load one event per case and compare a column of it, by the case's text."""
+    sent = [
+        f"{n},encounter,north,,{row.format(text)}" for n, (text, _) in enumerate(cases)
+    ]
+    land(landing, "clinic/a.csv", "\n".join([header, *sent]))
     load(warehouse, landing)
-    assert rows(warehouse, "service_date") == [(day,)]
+    found = dict(rows(warehouse, f"cast(event_id as integer), {column}"))
+    assert {text: found[n] for n, (text, _) in enumerate(cases)} == dict(cases)
 
 
-@pytest.mark.parametrize(
-    ("sent", "day"),
-    [
-        ("2026-04-01T03:00:00Z", date(2026, 3, 31)),  # 22:00 in Chicago
-        ("2026-04-01T03:00+00:00", date(2026, 3, 31)),
-        ("2026-04-01T05:00:00Z", date(2026, 4, 1)),
-        ("2026-04-01T03:00:00+09:00", date(2026, 4, 1)),  # an offset of its own
-        ("2026-04-01T03:00:00", date(2026, 4, 1)),
-        ("2026-04-01", date(2026, 4, 1)),
-    ],
-)
-def test_a_feed_in_utc_is_taken_to_its_time_zone(
-    warehouse, landing, monkeypatch, sent, day
-):
+def test_date_of_service_is_the_date_written(warehouse, landing):
+    each(warehouse, landing, "service_date", DAYS)
+
+
+DAYS_IN_CHICAGO = [
+    ("2026-04-01T03:00:00Z", date(2026, 3, 31)),  # 22:00 in Chicago
+    ("2026-04-01T03:00+00:00", date(2026, 3, 31)),
+    ("2026-04-01T05:00:00Z", date(2026, 4, 1)),
+    ("2026-04-01T03:00:00+09:00", date(2026, 4, 1)),  # an offset of its own
+    ("2026-04-01T03:00:00", date(2026, 4, 1)),
+    ("2026-04-01", date(2026, 4, 1)),
+]
+
+
+def test_a_feed_in_utc_is_taken_to_its_time_zone(warehouse, landing, monkeypatch):
     seed(monkeypatch, time_zone="America/Chicago")
-    land(landing, "clinic/a.csv", f"{HEADER}\ne,encounter,north,,{sent}\n")
-    load(warehouse, landing)
-    assert rows(warehouse, "service_date") == [(day,)]
+    each(warehouse, landing, "service_date", DAYS_IN_CHICAGO)
 
 
-@pytest.mark.parametrize(
-    ("sent", "mark"),
-    [
-        ("2026-05-01T10:00:00-05:00", datetime(2026, 5, 1, 15)),
-        ("2026-05-01T10:00-05:00", datetime(2026, 5, 1, 15)),
-        ("2026-05-01T10:00:00Z", datetime(2026, 5, 1, 10)),
-        ("2026-05-01 10:00:00", datetime(2026, 5, 1, 10)),
-        ("2026-05-01", datetime(2026, 5, 1)),
-        ("yesterday", None),
-        ("", None),
-    ],
-)
-def test_mark_of_receipt_is_utc(warehouse, landing, sent, mark):
+MARKS = [
+    ("2026-05-01T10:00:00-05:00", datetime(2026, 5, 1, 15)),
+    ("2026-05-01T10:00-05:00", datetime(2026, 5, 1, 15)),
+    ("2026-05-01T10:00:00Z", datetime(2026, 5, 1, 10)),
+    ("2026-05-01 10:00:00", datetime(2026, 5, 1, 10)),
+    ("2026-05-01", datetime(2026, 5, 1)),
+    ("yesterday", None),
+    ("", None),
+]
+
+
+def test_mark_of_receipt_is_utc(warehouse, landing):
     header = f"{HEADER},received_at"
-    land(landing, "clinic/a.csv", f"{header}\ne,encounter,north,,2026-05-01,{sent}\n")
-    load(warehouse, landing)
-    assert rows(warehouse, "received_at") == [(mark,)]
+    each(warehouse, landing, "received_at", MARKS, header, "2026-05-01,{}")
 
 
-@pytest.mark.parametrize(
-    ("sent", "quantity"),
-    [
-        ("", 1),
-        ("3", 3),
-        ("0.0001", Decimal("0.0001")),
-        ("1.2500", Decimal("1.25")),
-        ("0", None),
-        ("-1", None),
-        ("1.00001", None),
-        ("1e3", None),
-        ("two", None),
-        ("999999999999999", None),
-    ],
-)
-def test_quantity_is_a_plain_decimal_above_0(warehouse, landing, sent, quantity):
+QUANTITIES = [
+    ("", 1),
+    ("3", 3),
+    ("0.0001", Decimal("0.0001")),
+    ("1.2500", Decimal("1.25")),
+    ("0", None),
+    ("-1", None),
+    ("1.00001", None),
+    ("1e3", None),
+    ("two", None),
+    ("999999999999999", None),
+]
+
+
+def test_quantity_is_a_plain_decimal_above_0(warehouse, landing):
     header = f"{HEADER},quantity"
-    land(landing, "clinic/a.csv", f"{header}\ne,encounter,north,,2026-05-01,{sent}\n")
-    load(warehouse, landing)
-    assert rows(warehouse, "quantity") == [(quantity,)]
+    each(warehouse, landing, "quantity", QUANTITIES, header, "2026-05-01,{}")
 
 
 def test_rows_that_cannot_be_read_are_counted_with_their_place(warehouse, landing):
@@ -448,14 +445,17 @@ WITHHELD = {
 }
 
 
-@pytest.mark.parametrize("name", WITHHELD)
-def test_no_patient_without_customer_and_agreement_HP_6(warehouse, landing, name):
-    facility, day, mark, is_withheld = WITHHELD[name]
-    header = f"{HEADER},received_at"
-    land(landing, "clinic/a.csv", f"{header}\ne,encounter,{facility},p,{day},{mark}\n")
+def test_no_patient_without_customer_and_agreement_HP_6(warehouse, landing):
+    sent = [
+        f'"{name}",encounter,{facility},p,{day},{mark}'
+        for name, (facility, day, mark, _) in WITHHELD.items()
+    ]
+    land(landing, "clinic/a.csv", "\n".join([f"{HEADER},received_at", *sent]))
     load(warehouse, landing)
-    kept = "patient_token is null, token_key is null, is_patient_withheld"
-    assert rows(warehouse, kept) == [(is_withheld,) * 3]
+    kept = "event_id, is_patient_withheld, patient_token is null, token_key is null"
+    assert {name: found for name, *found in rows(warehouse, kept)} == {
+        name: [case[-1]] * 3 for name, case in WITHHELD.items()
+    }
 
 
 def test_received_after_the_as_of_day_is_judged_on_that_day(warehouse, landing):
