@@ -56,7 +56,7 @@ class BillingRun(dg.ConfigurableResource):
         return Home(self.home)
 
     @property
-    def keys(self) -> Keys:
+    def keyring(self) -> Keys:
         """The keys of the home."""
         return Keys.of(self.state)
 
@@ -95,7 +95,7 @@ class BillingRun(dg.ConfigurableResource):
                 f"--issue-through {self.issue_day} is after --as-of {self.as_of}: "
                 "what happens until then is not known yet"
             )
-        home, keys = self.state, self.keys
+        home, keys = self.state, self.keyring
         log = AuditLog(home.audit)
         with open_files(home, keys) as connection:
             ledger.open_ledger(connection)

@@ -34,7 +34,7 @@ def contract_tables(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """Commercial terms as landed; a row that can't be read holds its contract."""
     progress.stage("Loading contract tables")
-    with open_files(billing_run.state, billing_run.keys) as connection:
+    with open_files(billing_run.state, billing_run.keyring) as connection:
         intake = load_contract_tables(
             connection, billing_run.landing_dir, billing_run.as_of_day
         )
@@ -85,12 +85,12 @@ def usage_rows(
 ) -> Iterator[dg.MaterializeResult]:
     """Usage events as landed, patients as tokens; a file seen before is not read."""
     progress.stage("Loading usage")
-    with open_files(billing_run.state, billing_run.keys) as connection:
+    with open_files(billing_run.state, billing_run.keyring) as connection:
         intake = load_usage(
             connection,
             billing_run.landing_dir,
             billing_run.as_of_day,
-            billing_run.keys.token,
+            billing_run.keyring.token,
             progress.detail,
         )
     for warning in intake.warnings:

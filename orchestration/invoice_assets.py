@@ -35,7 +35,7 @@ _LEDGER_TABLES = (
 )
 def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
     """What was issued; stops the run if something it rests on is gone (C8)."""
-    with open_files(billing_run.state, billing_run.keys) as connection:
+    with open_files(billing_run.state, billing_run.keyring) as connection:
         ledger.check_inputs(connection, billing_run.accept_missing)
         for name in _LEDGER_TABLES:
             (rows,) = connection.execute(
@@ -59,7 +59,7 @@ def issued_invoices(
     if issue_day is None:
         return dg.MaterializeResult(metadata={"invoices": 0})
     progress.stage(f"Issuing invoices through {issue_day}")
-    with open_files(billing_run.state, billing_run.keys) as connection:
+    with open_files(billing_run.state, billing_run.keyring) as connection:
         issue = ledger.append_issue(
             connection, billing_run.as_of_day, issue_day, billing_run.accept_missing
         )
@@ -101,7 +101,7 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     """The finance and quality schemas as one file for BI tools, swapped in whole."""
     progress.stage("Publishing")
     home = billing_run.state
-    with open_files(home, billing_run.keys) as connection:
+    with open_files(home, billing_run.keyring) as connection:
         rows = publish(connection, home)
     AuditLog(home.audit).append(
         "publish", home.publication.name, detail=rows, rows=sum(rows.values())

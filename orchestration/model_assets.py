@@ -21,7 +21,7 @@ def manifest() -> dict[str, Any]:
     """The manifest from which the assets are made, as dagster-dbt reads it."""
     run = BillingRun()
     run.state.create()
-    run.keys.hand_to_dbt(run.state)
+    run.keyring.hand_to_dbt(run.state)
     return dbt_project.manifest().writable_manifest().to_dict(omit_none=False)
 
 
@@ -45,7 +45,7 @@ def billing_models(
 def build(billing_run: BillingRun, select: str | None, title: str) -> list[NodeResult]:
     """Build what `select` names (all if None) under the settings of the run."""
     progress.stage(title)
-    billing_run.keys.hand_to_dbt(billing_run.state)
+    billing_run.keyring.hand_to_dbt(billing_run.state)
     return dbt_project.build(
         select,
         billing_run.variables,
