@@ -227,3 +227,35 @@ class TestNotYetKnown:
         write(tmp_path, [add(LINES, **version, **change)])
         intake = load_contract_tables(duckdb.connect(), tmp_path, date(2026, 7, 2))
         assert set(intake.held) == {"nc"}
+
+
+@pytest.mark.usefixtures("everything_is_billed")
+@pytest.mark.parametrize(
+    ("table", "changed"),
+    [
+        (LINES, {"contract_id": "sc"}),
+        (LINES, {"charge_type": "usage", "meter": "encounter"}),
+        (COMMITMENTS, {"contract_id": "sc"}),
+        (COMMITMENTS, {"kind": "spend"}),
+        (COMMITMENTS, {"line_id": "ns"}),
+        (COMMITMENTS, {"true_up": "rerate"}),
+        (COMMITMENTS, {"counts": "usage"}),
+    ],
+)
+def test_a_version_never_changes_what_it_is(tmp_path, table, changed):
+    later = {"effective_on": "2026-04-01"} | changed
+    _, connection = load(tmp_path, [add(table), add(table, **later)])
+    line = 6 if table == LINES else 3
+    assert any(
+        row[:3] == (table, line, next(iter(changed))) and "(T3)" in row[3]
+        for row in rejections(connection)
+    )
+
+
+@pytest.mark.usefixtures("everything_is_billed")
+@pytest.mark.parametrize(("begins", "held"), [("2026-02-28", {}), ("2026-02-27", "nc")])
+def test_29_february_returns_on_the_28th(tmp_path, begins, held):
+    leap = edit("contracts", 2, starts_on="2024-02-29")
+    rerate = add(COMMITMENTS, effective_on=begins, **RERATE)
+    intake, _ = load(tmp_path, [leap, rerate])
+    assert set(intake.held) == ({held} if held else set())

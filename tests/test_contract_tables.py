@@ -5,6 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -276,3 +277,23 @@ def test_files_and_their_rows_are_logged(tmp_path):
     assert connection.execute(
         "select value, contract_id from raw.rejected_rows"
     ).fetchall() == [("nobody", None)]
+
+
+def test_a_row_without_its_whole_key_is_not_logged_by_it(tmp_path):
+    write(tmp_path, [add(LINES, effective_on="")])
+    _, connection = load(tmp_path)
+    assert connection.execute(
+        "select line from raw.contract_rows where table_name = 'contract_lines' "
+        "order by line"
+    ).fetchall() == [(2,), (3,), (4,)]
+
+
+def test_the_tables_land_in_the_database_in_use(tmp_path):
+    write(tmp_path)
+    connection = duckdb.connect()
+    connection.execute("attach ':memory:' as warehouse")
+    connection.execute("use warehouse")
+    load_contract_tables(connection, tmp_path, AS_OF)
+    assert connection.execute(
+        "select count(*) from warehouse.raw.customers"
+    ).fetchone() == (2,)
