@@ -323,19 +323,19 @@ def _reject_with_their_cause(book: Book) -> None:
             for column in TABLES[row.table].columns:
                 if not column.refers_to or row[column.name] is None:
                     continue
-                reason = _broken(book, column.refers_to, row[column.name])
+                reason = _broken(book, row, column.refers_to, row[column.name])
                 if reason and (id(row), column.name) not in told:
                     told.add((id(row), column.name))
                     row.problems.append(row.problem(column.name, reason))
                     changes = True
 
 
-def _broken(book: Book, target: tuple[str, str], value: object) -> str | None:
+def _broken(book: Book, row: Row, target: tuple[str, str], value: object) -> str | None:
     table, column = target
     found = book.by(table, column).get(value, ())
     if not found:
         return f"is not in {table} (as known by the as-of day); add it there or mend it"
-    if any(not row.problems for row in found):
+    if any(one is row or not one.problems for one in found):
         return None
     return f"refers to a rejected row, {found[0].place}; mend that row"
 

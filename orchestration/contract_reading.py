@@ -81,10 +81,8 @@ class Row:
     def problem(self, column: str | None, reason: str) -> Problem:
         return Problem(column, self.text.get(column) if column else None, reason)
 
-    def key(self, columns: tuple[str, ...]) -> str | None:
+    def key(self, columns: tuple[str, ...]) -> str:
         """Key columns joined by `|`, as written where a cell cannot be read."""
-        if self.text.get(columns[0]) is None:
-            return None
         return "|".join(self._canonical(column) for column in columns)
 
     def digest(self) -> str:

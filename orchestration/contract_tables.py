@@ -119,7 +119,7 @@ def load_contract_tables(
         "contract_rows": [
             (row.table, key, row.digest(), row.is_known, row.source_file, row.line)
             for row in rows
-            if (key := row.key(TABLES[row.table].key)) is not None
+            if (key := _key(row)) is not None
         ],
         "contract_files": [
             (
@@ -234,6 +234,15 @@ def _in_words(row: Row, problem: Problem) -> str:
 
 def _told(problem: Problem) -> tuple[str | None, str | None, str]:
     return problem.column, problem.value, problem.reason
+
+
+def _key(row: Row) -> str | None:
+    """The row's key for the ledger; None if a required column of it is empty."""
+    spec = TABLES[row.table]
+    needed = [name for name in spec.key if spec.by_name[name].required]
+    if any(row.text.get(name) is None for name in needed):
+        return None
+    return row.key(spec.key)
 
 
 def _frame(spec: TableSpec, rows: list[Row]) -> pandas.DataFrame:
