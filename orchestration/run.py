@@ -14,13 +14,6 @@ from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
 
-_DAGSTER_CONFIG = """telemetry:
-  enabled: false
-nux:
-  enabled: false
-"""
-
-
 @dataclass(frozen=True)
 class Settings:
     """What a run is asked to do; see BillingRun."""
@@ -67,9 +60,11 @@ def _execute(settings: Settings, home: Home) -> None:
         "accept_missing": list(settings.accept_missing),
         "dbt_target": settings.target,
     }
-    with _instance(home) as instance:
+    # In memory: keeping each event in Dagster's own database would take longer than
+    # the billing. What a run did is in the audit log.
+    with dg.DagsterInstance.ephemeral() as instance:
         try:
-            defs.get_job_def("billing").execute_in_process(
+            defs.resolve_job_def("billing").execute_in_process(
                 instance=instance,
                 run_config={
                     "resources": {"billing_run": {"config": billing_run}},
@@ -78,14 +73,6 @@ def _execute(settings: Settings, home: Home) -> None:
             )
         except Exception as error:
             raise _reason(error) from error
-
-
-def _instance(home: Home) -> dg.DagsterInstance:
-    """Dagster's storage in the work directory, silent towards the network."""
-    config = home.dagster / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_DAGSTER_CONFIG, encoding="utf-8")
-    return dg.DagsterInstance.from_config(str(home.dagster))
 
 
 def _reason(error: BaseException) -> BaseException:
