@@ -43,6 +43,7 @@ _LOG_TABLES = {
         "row_key",
         "digest",
         "is_known",
+        "contract_id",
         "source_file",
         "line",
     ),
@@ -117,7 +118,15 @@ def load_contract_tables(
         ],
         "held_contracts": list(held.items()),
         "contract_rows": [
-            (row.table, key, row.digest(), row.is_known, row.source_file, row.line)
+            (
+                row.table,
+                key,
+                row.digest(),
+                row.is_known,
+                owners.get(id(row)),
+                row.source_file,
+                row.line,
+            )
             for row in rows
             if (key := _key(row)) is not None
         ],

@@ -9,7 +9,8 @@ from orchestration.billing_run import BillingRun
 from orchestration.contract_specs import TABLES
 from orchestration.contract_tables import load_contract_tables
 from orchestration.errors import BillingError
-from orchestration.expectations import EXPECTATIONS, validate_contract_tables
+from orchestration.expectations import EXPECTATIONS
+from orchestration.expectations_process import expectations_process
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
 
@@ -51,17 +52,21 @@ def contract_tables(
         )
     progress.stage("Checking contract tables")
     failed = []
-    for outcome in validate_contract_tables(intake.tables):
+    for outcome in expectations_process().validate(intake.tables):
         yield dg.AssetCheckResult(
             asset_key=["raw", outcome.table],
             check_name=outcome.name,
             passed=outcome.success,
-            metadata={"unexpected": outcome.unexpected_count, "lines": str(outcome.lines)},
+            metadata={
+                "rows that fail": outcome.unexpected_count,
+                "places": "; ".join(outcome.places),
+            },
         )
         if not outcome.success:
-            failed.append(str(outcome))
+            where = "; ".join(outcome.places) or outcome.table
+            failed.append(f"expectation {outcome.name} fails: {where}")
     if failed:
-        raise BillingError("; ".join(failed) + ". Nothing was issued")
+        raise BillingError(". ".join(failed) + ". Mend the rows; nothing was issued")
 
 
 @dg.multi_asset(

@@ -182,7 +182,7 @@ def _append(
         issue_through,
         len(numbers),
         last_hash,
-        _rows_digest(connection, "issue_inputs", "kind, name, digest", issue_no),
+        _rows_digest(connection, "issue_inputs", "kind, name, contract_id, digest", issue_no),
         _rows_digest(
             connection,
             "billed_usage",
@@ -270,7 +270,8 @@ def _rows_digest(connection, table: str, columns: str, issue_no: int) -> str:
 def _append_inputs(connection, issue_no: int, accepted: Sequence[str]) -> None:
     _land_code_digests(connection)
     connection.execute(
-        f"insert into ledger.book.issue_inputs select $1, kind, name, digest "
+        "insert into ledger.book.issue_inputs "
+        "select $1, kind, name, contract_id, digest "
         f"from ({_INPUTS}) as present where not exists ("
         f"select 1 from ({_BOOKED_INPUTS}) as booked where booked.kind = present.kind "
         "and booked.name = present.name and booked.digest = present.digest)",
@@ -278,7 +279,7 @@ def _append_inputs(connection, issue_no: int, accepted: Sequence[str]) -> None:
     )
     connection.execute(
         "insert into ledger.book.issue_inputs "
-        f"select $1, kind, name, null from ({_BOOKED_INPUTS}) "
+        f"select $1, kind, name, contract_id, null from ({_BOOKED_INPUTS}) "
         "where name in (select unnest($2)) and (kind, name) not in "
         f"(select kind, name from ({_INPUTS}))",
         [issue_no, list(accepted)],
@@ -287,19 +288,31 @@ def _append_inputs(connection, issue_no: int, accepted: Sequence[str]) -> None:
 
 # What the run rests on now, and the latest that the ledger says of each input.
 _INPUTS = """
-    select 'contract_file' as kind, source_file as name, content_hash as digest
+    select
+        'contract_file' as kind,
+        source_file as name,
+        null as contract_id,
+        content_hash as digest
     from warehouse.raw.contract_files
     union all
-    select 'usage_file', source_file, file_id from warehouse.raw.usage_files
+    select 'usage_file', source_file, null, file_id from warehouse.raw.usage_files
     union all
-    select 'contract_row', table_name || ' ' || row_key, min(digest)
+    select
+        'contract_row',
+        table_name || ' ' || row_key,
+        min(contract_id),
+        min(digest)
     from warehouse.raw.contract_rows where is_known
     group by table_name, row_key
     union all
-    select kind, name, digest from temp.code_digests
+    select kind, name, null, digest from temp.code_digests
 """
 _BOOKED_INPUTS = """
-    select kind, name, max_by(digest, issue_no) as digest
+    select
+        kind,
+        name,
+        max_by(contract_id, issue_no) as contract_id,
+        max_by(digest, issue_no) as digest
     from ledger.book.issue_inputs
     group by kind, name
     having max_by(coalesce(digest, ''), issue_no) <> ''
@@ -311,7 +324,8 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
     A landed file counts as there while its name or its content is; a usage file also
     while its events are in the warehouse; a contract row while its key is, even if
-    the row is rejected now.
+    the row is rejected now, and while its contract is held, as its key may be what
+    can't be read.
     """
     rows = connection.execute(f"""
         select name from ({_BOOKED_INPUTS}) as booked
@@ -324,7 +338,10 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
                 where source_file = booked.name or file_id = booked.digest))
             or (kind = 'contract_row' and not exists (
                 select 1 from warehouse.raw.contract_rows
-                where table_name || ' ' || row_key = booked.name))
+                where table_name || ' ' || row_key = booked.name)
+                and not exists (
+                    select 1 from warehouse.raw.held_contracts
+                    where held_contracts.contract_id = booked.contract_id))
         order by kind, name
     """).fetchall()
     return [name for (name,) in rows]

@@ -83,6 +83,7 @@ create table ledger.book.issue_inputs (
     issue_no bigint not null,
     kind varchar not null,
     name varchar not null,
+    contract_id varchar,
     digest varchar
 );
 

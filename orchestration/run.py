@@ -1,5 +1,6 @@
 """One run of the billing job in this process, and what came of it."""
 
+import gc
 import os
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ import dagster as dg
 from orchestration import ledger, progress
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
+from orchestration.expectations_process import expectations_process
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
@@ -47,8 +49,12 @@ def run_billing(settings: Settings) -> list[str]:
 
 def _execute(settings: Settings, home: Home) -> None:
     os.environ["BILLING_HOME"] = str(home.path)
+    expectations_process()
     # Only now: the assets are made from the manifest, which needs a home and its keys.
     from orchestration.definitions import defs
+
+    # What was imported stays; the collector need not look through it again.
+    gc.freeze()
 
     billing_run = {
         "home": str(home.path),
