@@ -36,6 +36,8 @@ class Home:
 
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""
+        # DuckDB makes its files with the mode the process allows: nobody else's.
+        os.umask(0o077)
         try:
             for directory in (
                 self.path,
@@ -74,17 +76,33 @@ class Home:
                 del _held[self.path]
                 os.close(descriptor)
 
+    def holder(self) -> str:
+        """Who took the lock last, in words; whether it is still held is not asked."""
+        try:
+            held = json.loads((self.path / "lock").read_bytes())
+            return (
+                f"`{held['command']}` of {held['user']} "
+                f"(process {held['pid']}, since {held['since']})"
+            )
+        except (OSError, ValueError, KeyError):
+            return "another run that has just begun"
+
     def _take_lock(self, command: str) -> int:
         self.create()
         path = self.path / "lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        except OSError as error:
+            raise BillingError(
+                f"{path}: can't be opened ({error.strerror}); "
+                f"run as the user that owns {self.path}"
+            ) from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = _holder(os.pread(descriptor, 4096, 0))
             os.close(descriptor)
             raise BillingError(
-                f"{self.path} is in use by {holder}; one run at a time: "
+                f"{self.path} is in use by {self.holder()}; one run at a time: "
                 "wait for it to end and try again"
             ) from None
         note = {
@@ -96,14 +114,3 @@ class Home:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, json.dumps(note).encode(), 0)
         return descriptor
-
-
-def _holder(note: bytes) -> str:
-    try:
-        held = json.loads(note)
-        return (
-            f"`{held['command']}` of {held['user']} "
-            f"(process {held['pid']}, since {held['since']})"
-        )
-    except (ValueError, KeyError):
-        return "another run that has just begun"

@@ -28,8 +28,8 @@ class Keys:
     def of(cls, home: Home) -> "Keys":
         """Read the keys of a home, making on first use those that nobody gave.
 
-        Raises BillingError when a key file is readable by others, empty, or missing
-        although the file that it opens is there.
+        Raises BillingError when a key file is readable by others, is no key, or is
+        missing although what was made with it is there.
         """
         return cls(**{name: _key(home, name) for name in NAMES})
 
@@ -48,11 +48,11 @@ def _key(home: Home, name: str) -> str:
     path = home.keys / name
     if path.exists():
         return _read(path)
-    locked = {"warehouse": home.warehouse, "ledger": home.ledger}.get(name)
-    if locked is not None and locked.exists():
+    made_with_it = home.ledger if name == "ledger" else home.warehouse
+    if made_with_it.exists():
         raise BillingError(
-            f"{locked} is there but its key is not: put it back as {path} "
-            f"or give it as {variable}"
+            f"{made_with_it} is there but the {name} key it was made with is not: "
+            f"put the key back as {path} or give it as {variable}"
         )
     return _make(path)
 
@@ -63,9 +63,16 @@ def _read(path: Path) -> str:
             f"{path} can be read by others; run: chmod 600 {path} "
             "(and change the key if somebody may have read it)"
         )
-    key = path.read_text(encoding="ascii").strip()
+    try:
+        key = path.read_text(encoding="ascii").strip()
+    except PermissionError:
+        raise BillingError(
+            f"{path} can't be read; run as the user that owns it"
+        ) from None
+    except UnicodeDecodeError:
+        key = ""
     if not key:
-        raise BillingError(f"{path} is empty; put the key back from its backup")
+        raise BillingError(f"{path} holds no key; put it back from its backup")
     return key
 
 
