@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from orchestration.errors import BillingError
 from orchestration.home import PRIVATE_FILE
 
 FIRST_HASH = "0" * 64
+_NAMES = {"seq", "ledger_head", "previous_hash", "hash"}
 
 
 class AuditLog:
@@ -37,33 +39,62 @@ class AuditLog:
 
         `detail` holds scope and purpose, never anything of a patient.
         A last line that a crash left unfinished is taken off and the loss is said.
+        Raises BillingError if the row can't be written: what is not logged is not done.
         """
-        descriptor = os.open(
-            self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE
-        )
-        with os.fdopen(descriptor, "r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            last, torn = _last_row(file)
-            if torn:
-                last = _write(file, last, "recovered", self.path.name, {"bytes": torn})
-            row = _write(file, last, action, target, detail or {}, rows, ledger_head)
-        return row
+        try:
+            descriptor = os.open(
+                self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, PRIVATE_FILE
+            )
+            with os.fdopen(descriptor, "r+b") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                last, torn = _last_row(file)
+                if torn:
+                    last = _write(
+                        file, last, "recovered", self.path.name, {"bytes": torn}
+                    )
+                return _write(
+                    file, last, action, target, detail or {}, rows, ledger_head
+                )
+        except OSError as error:
+            raise BillingError(
+                f"{self.path} can't be written ({error.strerror}); "
+                "nothing is done that is not logged"
+            ) from None
+        except ValueError:
+            raise BillingError(
+                f"{self.path}: its last line is no row of the log; "
+                "restore it, together with ledger.duckdb, from one backup"
+            ) from None
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Rows from the first to the last; nothing if there is no log yet."""
+        """Rows from the first to the last; nothing if there is no log yet.
+
+        A last line without its end, which a crash leaves, is not among them. Raises
+        BillingError for a line that is no row.
+        """
         if not self.path.exists():
             return
-        with self.path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.endswith("\n"):
-                    yield json.loads(line)
+        with self.path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    yield self._row(number, line)
 
-    def ledger_head(self) -> str | None:
-        """The ledger's head as the last row names it; None before the first."""
-        head = None
-        for row in self.rows():
-            head = row["ledger_head"]
-        return head
+    def _row(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+            if _NAMES <= row.keys():
+                return row
+        except (ValueError, AttributeError):
+            pass
+        raise BillingError(
+            f"{self.path}, line {number} is no row of the log; "
+            "restore it, together with ledger.duckdb, from one backup"
+        )
+
+    def ledger_heads(self) -> list[str]:
+        """The heads the ledger had, oldest first, as the rows name them."""
+        heads = (row["ledger_head"] for row in self.rows())
+        return list(dict.fromkeys(head for head in heads if head is not None))
 
     def problems(self) -> list[str]:
         """What is wrong with the chain, in words; nothing if it is whole."""
@@ -71,7 +102,7 @@ class AuditLog:
         previous, seq = FIRST_HASH, 0
         for row in self.rows():
             seq += 1
-            place = f"{self.path.name} row {seq}"
+            place = f"{self.path.name}, row {seq}"
             if row["seq"] != seq:
                 found.append(f"{place}: is numbered {row['seq']}")
                 seq = row["seq"]

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from orchestration import ledger
 from orchestration.audit import AuditLog
@@ -50,6 +50,8 @@ class BillingRun(dg.ConfigurableResource):
         default=None, description="Target of profiles.yml; its own default if none."
     )
 
+    _checked: bool = PrivateAttr(default=False)
+
     @property
     def state(self) -> Home:
         """The home, its lock not yet held."""
@@ -86,6 +88,7 @@ class BillingRun(dg.ConfigurableResource):
     ) -> Iterator["BillingRun"]:
         """Hold the lock while the run lasts, and refuse what must not begin."""
         with self.state.lock("billing run"):
+            self._checked = False
             self._begin()
             yield self
 
@@ -95,14 +98,27 @@ class BillingRun(dg.ConfigurableResource):
                 f"--issue-through {self.issue_day} is after --as-of {self.as_of}: "
                 "what happens until then is not known yet"
             )
-        home, keys = self.state, self.keyring
+        home = self.state
         log = AuditLog(home.audit)
-        with open_files(home, keys) as connection:
+        heads = log.ledger_heads()
+        if not home.ledger.exists() and heads not in ([], [ledger.FIRST_HASH]):
+            raise BillingError(
+                f"{home.ledger} is gone, and invoices were issued from it; "
+                f"restore it, together with {home.audit.name}, from one backup"
+            )
+        with open_files(home, self.keyring) as connection:
             ledger.open_ledger(connection)
-            head = ledger.head(connection)
+            last = ledger.last_issue(connection)
             closed = ledger.closed_through(connection)
-        if log.ledger_head() not in (None, head):
-            log.append("issue", "recovered after a crash", ledger_head=head)
+        head = last.head if last else ledger.FIRST_HASH
+        if heads and head in heads[:-1]:
+            raise BillingError(
+                f"{home.ledger} is older than {home.audit.name}: an issue that the log "
+                "names is not in it. Restore both from one backup, the newest"
+            )
+        if last and head not in heads:
+            # A crash between the issue and its row in the log, or the log is lost.
+            self.log_issue(last, recovered=True)
         log.append("key_use", "warehouse, ledger, token", ledger_head=head)
         log.append(
             "run",
@@ -113,4 +129,34 @@ class BillingRun(dg.ConfigurableResource):
             raise BillingError(
                 f"invoices are issued through {closed}; a run as of {self.as_of} "
                 "would not know what they rest on. Run as of that day or later (C6)"
+            )
+
+    def log_issue(self, issue: ledger.Issue, recovered: bool = False) -> None:
+        """Say in the audit log what was issued and where the ledger stands now."""
+        AuditLog(self.state.audit).append(
+            "issue",
+            f"issue {issue.issue_no}",
+            detail={
+                "issue_through": issue.issue_through.isoformat(),
+                "invoices": issue.invoices,
+                "recovered": recovered,
+            },
+            rows=len(issue.invoices),
+            ledger_head=issue.head,
+        )
+
+    def mark_checked(self) -> None:
+        """Every model was built and every check passed, in this run."""
+        self._checked = True
+
+    def require_checked(self) -> None:
+        """Raises BillingError unless this run itself built and checked every model.
+
+        Without it a step started on its own would issue or publish what an earlier run
+        left, built as of another day or with a check that failed.
+        """
+        if not self._checked:
+            raise BillingError(
+                "issuing and publishing follow the build and its checks in one run: "
+                "run the whole job `billing`"
             )

@@ -18,33 +18,34 @@ billing_job = dg.define_asset_job(
     description="Load, build, check, issue if a day is given, publish.",
 )
 
-nightly_build = dg.ScheduleDefinition(
-    name="nightly_build",
-    job=billing_job,
-    cron_schedule="0 3 * * *",
-    description="What is known this morning, as drafts; issues nothing.",
-)
+
+@dg.schedule(job=billing_job, cron_schedule="0 3 * * *")
+def nightly_build(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """What is known this morning, as drafts; issues nothing."""
+    return _request(context, "nightly", issue=False)
 
 
 @dg.schedule(job=billing_job, cron_schedule="0 5 1 * *")
 def monthly_close(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """Issue every invoice dated through the first of the month that begins."""
+    return _request(context, "close", issue=True)
+
+
+def _request(
+    context: dg.ScheduleEvaluationContext, name: str, issue: bool
+) -> dg.RunRequest:
+    """A run as of the day it was due, whenever it is started."""
     day = context.scheduled_execution_time.date().isoformat()
-    run = BillingRun(as_of=day, issue_through=day)
+    run = BillingRun(as_of=day, issue_through=day if issue else "")
+    settings = {
+        "home": run.home,
+        "landing": run.landing,
+        "as_of": run.as_of,
+        "issue_through": run.issue_through,
+    }
     return dg.RunRequest(
-        run_key=f"close-{day}",
-        run_config={
-            "resources": {
-                "billing_run": {
-                    "config": {
-                        "home": run.home,
-                        "landing": run.landing,
-                        "as_of": day,
-                        "issue_through": day,
-                    }
-                }
-            }
-        },
+        run_key=f"{name}-{day}",
+        run_config={"resources": {"billing_run": {"config": settings}}},
     )
 
 

@@ -58,6 +58,7 @@ def issued_invoices(
     issue_day = billing_run.issue_day
     if issue_day is None:
         return dg.MaterializeResult(metadata={"invoices": 0})
+    billing_run.require_checked()
     progress.stage(f"Issuing invoices through {issue_day}")
     with open_files(billing_run.state, billing_run.keyring) as connection:
         issue = ledger.append_issue(
@@ -65,40 +66,23 @@ def issued_invoices(
         )
     if issue is None:
         return dg.MaterializeResult(metadata={"invoices": 0})
-    record_issue(billing_run, issue)
+    billing_run.log_issue(issue)
     results = build(billing_run, "source:ledger+", "Building what the ledger changes")
     for event in asset_events(results):
         if isinstance(event, dg.MaterializeResult):
             context.log_event(dg.AssetMaterialization(event.asset_key))
     problem = failure_message(results)
     if problem:
-        named = ", ".join(issue.invoices) or "no invoice"
-        raise BillingError(
-            f"{problem}. Issued before that: {named}; the publication is still the "
-            "last good one"
-        )
+        raise BillingError(f"after issue {issue.issue_no} was booked, {problem}")
     return dg.MaterializeResult(
         metadata={"invoices": len(issue.invoices), "ledger head": issue.head}
-    )
-
-
-def record_issue(billing_run: BillingRun, issue: ledger.Issue) -> None:
-    """Say in the audit log what was issued and where the ledger stands now."""
-    AuditLog(billing_run.state.audit).append(
-        "issue",
-        f"issue {issue.issue_no}",
-        detail={
-            "issue_through": issue.issue_through.isoformat(),
-            "invoices": issue.invoices,
-        },
-        rows=len(issue.invoices),
-        ledger_head=issue.head,
     )
 
 
 @dg.asset(group_name="publication", deps=[issued_invoices])
 def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     """The finance and quality schemas as one file for BI tools, swapped in whole."""
+    billing_run.require_checked()
     progress.stage("Publishing")
     home = billing_run.state
     with open_files(home, billing_run.keyring) as connection:

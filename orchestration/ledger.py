@@ -76,12 +76,21 @@ def closed_through(connection: duckdb.DuckDBPyConnection) -> date | None:
     ).fetchone()[0]
 
 
-def head(connection: duckdb.DuckDBPyConnection) -> str:
-    """Hash of the last issue; zeros before the first."""
+def last_issue(connection: duckdb.DuckDBPyConnection) -> Issue | None:
+    """The latest issue; None before the first."""
     row = connection.execute(
-        "select hash from ledger.book.issues order by issue_no desc limit 1"
+        "select issue_no, issue_through, hash from ledger.book.issues "
+        "order by issue_no desc limit 1"
     ).fetchone()
-    return row[0] if row else FIRST_HASH
+    if row is None:
+        return None
+    issue_no, issue_through, digest = row
+    numbers = connection.execute(
+        "select invoice_number from ledger.book.invoices where issue_no = $1 "
+        "order by invoice_number",
+        [issue_no],
+    ).fetchall()
+    return Issue(issue_no, issue_through, [number for (number,) in numbers], digest)
 
 
 def append_issue(
@@ -121,6 +130,7 @@ def _append(
     numbers: list[str],
     accepted: Sequence[str],
 ) -> Issue:
+    _check_numbers(connection, numbers)
     issue_no, previous = connection.execute(
         "select coalesce(max(issue_no), 0) + 1, max_by(hash, issue_no) "
         "from ledger.book.issues"
@@ -198,6 +208,30 @@ def _append(
     return Issue(issue_no, issue_through, numbers, digest)
 
 
+def _check_numbers(
+    connection: duckdb.DuckDBPyConnection, numbers: Sequence[str]
+) -> None:
+    """Raises BillingError unless the numbers go on from what is booked (A4)."""
+    last: dict[str, int] = {}
+    booked = connection.execute("select invoice_number from ledger.book.invoices")
+    for (number,) in booked.fetchall():
+        year, place = _year_and_place(number)
+        last[year] = max(last.get(year, 0), place)
+    for number in numbers:
+        year, place = _year_and_place(number)
+        if place != last.get(year, 0) + 1:
+            raise BillingError(
+                f"the next invoice of {year} is number {last.get(year, 0) + 1}, the "
+                f"draft has {number}; nothing was issued. Run again"
+            )
+        last[year] = place
+
+
+def _year_and_place(number: str) -> tuple[str, int]:
+    _, year, place = number.split("-")
+    return year, int(place)
+
+
 def content_hashes(
     connection: duckdb.DuckDBPyConnection,
     headers: Iterable[tuple],
@@ -228,7 +262,11 @@ def content_hashes(
 
 
 def canonical_row(values: Iterable[object]) -> str:
-    """A row as text: tabs between, a newline behind, empty for null."""
+    """A row as text: tabs between, a newline behind, empty for null.
+
+    Decimals as published, dates as ISO, booleans true or false; within text a
+    backslash, tab or newline is written \\\\, \\t, \\n, so that no two rows are alike.
+    """
     return "\t".join(_canonical(value) for value in values) + "\n"
 
 
@@ -239,7 +277,9 @@ def _canonical(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return format(value, "f")
-    return str(value).replace("\t", " ").replace("\n", " ")
+    return (
+        str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    )
 
 
 def _by_number(connection, columns, table, order, numbers) -> dict[str, list[tuple]]:

@@ -1,5 +1,6 @@
 """One run of the billing job in this process, and what came of it."""
 
+import contextlib
 import gc
 import os
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from orchestration.expectations_process import expectations_process
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,15 +38,34 @@ def run_billing(settings: Settings) -> list[str]:
     """
     home = Home(settings.home)
     with home.lock("billing run"):
-        before = _issued(home)
+        before: set[str] | None = None
         try:
+            before = set(_issued(home))
             _execute(settings, home)
         except BillingError as error:
-            AuditLog(home.audit).append("refusal", "run", detail={"why": str(error)})
-            raise
+            told = _with_what_was_issued(error, home, before)
+            # That a full disk stops the log too must not hide what stopped the run.
+            with contextlib.suppress(BillingError):
+                AuditLog(home.audit).append("refusal", "run", detail={"why": str(told)})
+            raise told from error
         finally:
             progress.finish()
         return [number for number in _issued(home) if number not in before]
+
+
+def _with_what_was_issued(
+    error: BillingError, home: Home, before: set[str] | None
+) -> BillingError:
+    """The same refusal; it names the invoices that the run had issued by then."""
+    if before is None:
+        return error
+    issued = [number for number in _issued(home) if number not in before]
+    if not issued:
+        return error
+    return BillingError(
+        f"{error}. Issued before that: {', '.join(issued)}; the publication is still "
+        "the last good one, and the next run publishes them"
+    )
 
 
 def _execute(settings: Settings, home: Home) -> None:
@@ -83,10 +104,13 @@ def _execute(settings: Settings, home: Home) -> None:
 
 def _reason(error: BaseException) -> BaseException:
     """What stopped a run, taken out of what Dagster wraps around it."""
+    seen: list[BaseException] = []
     cause: BaseException | None = error
-    while cause is not None:
+    # Dagster raises again what it caught, so that the chain may come round to itself.
+    while cause is not None and not any(cause is one for one in seen):
         if isinstance(cause, BillingError):
             return cause
+        seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return error
 
