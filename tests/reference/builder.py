@@ -21,6 +21,7 @@ class Features:
 
 FIRST_INVOICE = Features(
     pricing_models=("flat", "per_unit", "graduated"),
+    meters=("encounter", "procedure"),
     percentage=False,
     milestones=False,
 )
