@@ -39,9 +39,13 @@ class Builder:
         self.last_day = scenario.schedule[-1].as_of + timedelta(days=20)
         self.numbers: dict[str, int] = {}
         self.keys: set[tuple] = set()
+        self.starts: list[date] = []
 
     def new_id(self, kind: str) -> str:
+        """A new id; capitals among them show whether order is that of the bytes."""
         self.numbers[kind] = self.numbers.get(kind, 0) + 1
+        if self.rng.random() < 0.2:
+            return f"{self.scenario.prefix}{kind.capitalize()}{self.numbers[kind]}"
         return f"{self.scenario.prefix}{kind}{self.numbers[kind]}"
 
     def add(self, step: int, table: str, **row: object) -> None:

@@ -25,8 +25,9 @@ def random_schedule(rng: Random) -> list[Step]:
     for _ in range(rng.choice((2, 3, 3, 4))):
         if rng.random() < 0.4:
             as_of = as_of.replace(day=rng.choice((1, 1, 2, 28)))
-        if steps:
+        if steps and rng.random() < 0.95:
             as_of = max(as_of, steps[-1].as_of)
+        as_of = max(as_of, closed)
         back = rng.choice((0, 0, 0, 1, 3, rng.randrange(40)))
         through = max(as_of - timedelta(days=back), closed)
         if rng.random() < 0.07:
@@ -107,14 +108,30 @@ class _Customers(Builder):
             )
         return customer_id
 
+    def _term(self) -> tuple[date, int]:
+        """First day and days of a contract; its anniversaries may matter."""
+        rng = self.rng
+        length = rng.choice((365, 365, 366, 730, rng.randrange(20, 500)))
+        begun = self.scenario.schedule[0].as_of + timedelta(days=20)
+        kind = rng.random()
+        if kind < 0.15 and self.starts:
+            starts = self.starts[-1]
+        elif kind < 0.35:
+            starts = self.first_day - timedelta(days=rng.randrange(200, 400))
+            length = 730
+        elif kind < 0.39:
+            starts, length = date(2020, 2, 29), 2192
+        else:
+            starts = self.some_day(
+                self.first_day - timedelta(days=60),
+                begun if kind < 0.85 else self.last_day,
+            )
+        self.starts.append(starts)
+        return starts, length
+
     def _contract(self, customer_id: str, facilities: list[str]) -> None:
         rng = self.rng
-        begun = self.scenario.schedule[0].as_of + timedelta(days=20)
-        starts = self.some_day(
-            self.first_day - timedelta(days=60),
-            begun if rng.random() < 0.75 else self.last_day,
-        )
-        length = rng.choice((365, 365, 366, 730, rng.randrange(20, 500)))
+        starts, length = self._term()
         ends = starts + timedelta(days=length - 1)
         signed = starts + timedelta(days=rng.choice((-60, -20, -1, 0, 0, 6, 45)))
         contract = self.new_id("con")

@@ -26,6 +26,8 @@ class ContractTerms:
         self.step = step
         self.lines: dict[str, dict[str, object]] = {}
         self.line_steps: dict[str, int] = {}
+        self.effective: dict[str, list[date]] = {}
+        self.signed: date | None = None
 
     def begin(self) -> None:
         """What the contract itself says, later changes agreed beforehand included."""
@@ -67,6 +69,9 @@ class ContractTerms:
         signed = builder.some_day(
             contract_signed, max(contract_signed, builder.last_day)
         )
+        if self.signed and rng.random() < 0.15:
+            signed = self.signed
+        self.signed = signed
         moved = rng.choice((0, 0, 1, rng.randrange(-90, 60), rng.randrange(-40, 20)))
         effective = max(signed + timedelta(days=moved), self.starts)
         step = builder.landed(signed, self.step)
@@ -94,6 +99,8 @@ class ContractTerms:
             new_end = builder.some_day(self.starts, self.ends)
             if rng.random() < 0.6:
                 new_end = max(effective, self.starts)
+            elif rng.random() < 0.1:
+                new_end = self.starts - timedelta(days=1)
         builder.add(
             step,
             "amendments",
@@ -119,7 +126,10 @@ class ContractTerms:
             for line_id in rng.sample(
                 sorted(self.lines), rng.choice((1, 1, 2)) % (len(self.lines) + 1) or 1
             ):
-                self._change(step, line_id, rows_from, amendment_id)
+                # Of two rows from the same day the one signed later holds (T1).
+                again = rng.random() < 0.2
+                since = rng.choice(self.effective[line_id]) if again else rows_from
+                self._change(step, line_id, since, amendment_id)
 
     def _cover(
         self, step: int, facility_id: str, since: date, covered: str, amendment_id: str
@@ -249,6 +259,7 @@ class ContractTerms:
     ) -> bool:
         is_new = self.builder.is_new("line", line["line_id"], since, amendment_id)
         if is_new:
+            self.effective.setdefault(str(line["line_id"]), []).append(since)
             row = line | {"effective_on": since, "amendment_id": amendment_id}
             self.builder.add(step, "contract_lines", **row)
         return is_new
