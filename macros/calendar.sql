@@ -1,0 +1,19 @@
+{#- The day up to whose end everything is known: an input, never the clock. -#}
+{% macro as_of() -%}
+    cast('{{ var("as_of") }}' as date)
+{%- endmacro %}
+
+{#- The day through which drafts become invoices; null when none are issued. -#}
+{% macro issue_through() -%}
+    cast(nullif('{{ var("issue_through") }}', '') as date)
+{%- endmacro %}
+
+{#- An open end of validity: no date is later. -#}
+{% macro end_of_time() -%}
+    cast('9999-12-31' as date)
+{%- endmacro %}
+
+{#- First day of the month of `day`. -#}
+{% macro month_of(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}

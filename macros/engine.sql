@@ -1,0 +1,38 @@
+{#- What differs between engines is spelled here, once, and nowhere else. -#}
+
+{#- Type of whole numbers wide enough for price × quantity × days. -#}
+{% macro whole_type() -%} hugeint {%- endmacro %}
+
+{#- Whole part of a quotient of whole numbers, both above or equal to zero. -#}
+{% macro whole_quotient(numerator, denominator) -%}
+    (({{ numerator }}) // ({{ denominator }}))
+{%- endmacro %}
+
+{#- Days from one date to another, as a whole number. -#}
+{% macro days_between(from_day, to_day) -%}
+    cast({{ to_day }} - {{ from_day }} as integer)
+{%- endmacro %}
+
+{#- The date a number of days later. -#}
+{% macro plus_days(day, days) -%}
+    ({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{#- Text in an order that is the same on every engine: by bytes. -#}
+{% macro by_bytes(text) -%} {{ text }} {%- endmacro %}
+
+{#- The months from one date to another, one row each, as column `month_start`. -#}
+{% macro months(from_day, to_day) -%}
+    select cast(series.month_start as date) as month_start
+    from
+        generate_series(
+            cast('{{ from_day }}' as timestamp),
+            cast('{{ to_day }}' as timestamp),
+            interval 1 month
+        ) as series (month_start)
+{%- endmacro %}
+
+{#- True when `text` matches a regular expression. -#}
+{% macro matches(text, pattern) -%}
+    regexp_matches({{ text }}, '{{ pattern }}')
+{%- endmacro %}

@@ -1,0 +1,4 @@
+{#- A schema is called as its folder says, without a prefix of the target. -#}
+{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}

@@ -1,0 +1,52 @@
+-- One row per line version and price tier; without a rate card one open tier without a
+-- number (U6).
+with
+
+versions as (
+    select * from {{ ref('line_versions') }}
+),
+
+cards as (
+    select * from {{ ref('stg_rate_cards') }}
+),
+
+tiered as (
+    select
+        versions.line_id,
+        versions.version_start,
+        versions.discount_percent as line_discount,
+        cards.tier,
+        coalesce(cards.above, 0) as above,
+        coalesce(cards.up_to, {{ unbounded_quantity() }}) as up_to,
+        coalesce(
+            cards.unit_price,
+            versions.unit_price,
+            case when versions.pricing_model in ('stairstep', 'percentage') then 0 end
+        ) as list_price,
+        case
+            when cards.unit_price is null then coalesce(cards.discount_percent, 0)
+            else 0
+        end as tier_discount,
+        coalesce(cards.flat_fee, 0) as list_fee
+    from versions
+    left join cards
+        on
+            versions.rate_card_id = cards.rate_card_id
+            and versions.pricing_model in ('graduated', 'volume', 'stairstep')
+),
+
+priced as (
+    select
+        line_id,
+        version_start,
+        tier,
+        cast(above as decimal(18, 4)) as above,
+        cast(up_to as decimal(18, 4)) as up_to,
+        cast(list_price as decimal(19, 8)) as list_price,
+        {{ joint_discount('tier_discount', 'line_discount') }} as discount_percent,
+        {{ net_price('list_price', 'tier_discount', 'line_discount') }} as unit_price,
+        {{ net_price('list_fee', '0', 'line_discount') }} as flat_fee
+    from tiered
+)
+
+select * from priced

@@ -1,0 +1,83 @@
+-- One row per line of a draft: all unbooked charges up to the as-of day, and each
+-- group's next ones (C7).
+with
+
+unbooked as (
+    select * from {{ ref('unbooked_charges') }}
+),
+
+contracts as (
+    select * from {{ ref('contracts') }}
+),
+
+dated as (
+    select
+        unbooked.*,
+        contracts.customer_id,
+        contracts.invoice_group,
+        contracts.currency
+    from unbooked
+    inner join contracts on unbooked.contract_id = contracts.contract_id
+),
+
+bounded as (
+    select
+        *,
+        min(case when invoice_date > {{ as_of() }} then invoice_date end) over (
+            partition by customer_id, invoice_group, currency
+        ) as next_date
+    from dated
+),
+
+drafted as (
+    select
+        {{ joined_key([
+            'customer_id', 'invoice_group', 'currency', 'invoice_date'
+        ]) }} as draft_id,
+        row_number() over (
+            partition by customer_id, invoice_group, currency, invoice_date
+            order by
+                is_adjustment,
+                {{ by_bytes('contract_id') }},
+                case line_type when 'recurring' then 1 else 2 end,
+                {{ by_bytes('line_id') }},
+                service_start,
+                is_reversal desc,
+                tier,
+                {{ by_bytes('charge_key') }}
+        ) as line_number,
+        *
+    from bounded
+    where invoice_date <= coalesce(next_date, {{ as_of() }})
+)
+
+select
+    draft_id,
+    cast(line_number as integer) as line_number,
+    charge_key,
+    customer_id,
+    invoice_group,
+    currency,
+    contract_id,
+    line_id,
+    milestone_id,
+    commitment_id,
+    product_id,
+    amendment_id,
+    line_type,
+    description,
+    meter,
+    tier,
+    quantity,
+    list_price,
+    discount_percent,
+    unit_price,
+    proration,
+    amount,
+    is_adjustment,
+    is_reversal,
+    version_start,
+    service_start,
+    service_end,
+    invoice_date
+from drafted

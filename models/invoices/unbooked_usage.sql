@@ -1,0 +1,67 @@
+-- One row per line, facility and day whose units the invoices to be issued rest on,
+-- less what was booked (C8).
+with
+
+units as (
+    select * from {{ ref('int_usage_units') }}
+),
+
+booked as (
+    select * from {{ ref('stg_billed_usage') }}
+),
+
+lines as (
+    select distinct line_id, contract_id from {{ ref('line_versions') }}
+),
+
+contracts as (
+    select * from {{ ref('contracts') }}
+),
+
+unbooked as (
+    select * from {{ ref('unbooked_charges') }}
+),
+
+due_and_booked as (
+    select line_id, facility_id, service_date, units
+    from units
+    where period_end <= {{ issue_through() }}
+    union all
+    select line_id, facility_id, service_date, -units as units
+    from booked
+),
+
+differences as (
+    select
+        line_id,
+        facility_id,
+        service_date,
+        cast(sum(units) as decimal(18, 4)) as units
+    from due_and_booked
+    group by line_id, facility_id, service_date
+),
+
+waiting as (
+    select distinct line_id, service_start, service_end
+    from unbooked
+    where line_type = 'usage' and invoice_date > {{ issue_through() }}
+),
+
+settled as (
+    select differences.*
+    from differences
+    inner join lines on differences.line_id = lines.line_id
+    inner join contracts on lines.contract_id = contracts.contract_id
+    left join waiting
+        on
+            differences.line_id = waiting.line_id
+            and differences.service_date between
+            waiting.service_start and waiting.service_end
+    where
+        differences.units <> 0
+        and waiting.line_id is null
+        and not contracts.is_held
+        and {{ issue_through() }} is not null
+)
+
+select * from settled

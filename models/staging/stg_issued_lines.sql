@@ -1,0 +1,27 @@
+-- One row per line of an issued invoice.
+select
+    invoice_number,
+    line_number,
+    charge_key,
+    contract_id,
+    line_id,
+    milestone_id,
+    commitment_id,
+    product_id,
+    amendment_id,
+    line_type,
+    description,
+    meter,
+    tier,
+    quantity,
+    list_price,
+    discount_percent,
+    unit_price,
+    proration,
+    amount,
+    is_adjustment,
+    reverses as is_reversal,
+    version_start,
+    service_start,
+    service_end
+from {{ source('ledger', 'invoice_lines') }}

@@ -1,0 +1,23 @@
+-- One row per feed and landed usage file, with the name it is published under.
+with
+
+landed as (
+    select * from {{ source('raw', 'usage_files') }}
+),
+
+named as (
+    select
+        feed,
+        file_id,
+        source_file,
+        case
+            when has_phi then feed || '/' || substring(file_id, 1, 12)
+            else source_file
+        end as published_file,
+        has_phi,
+        rows_read,
+        unreadable
+    from landed
+)
+
+select * from named

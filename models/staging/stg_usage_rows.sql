@@ -1,0 +1,45 @@
+-- One row per row of a usage file that can be read, and whether it is known by the as-
+-- of day.
+with
+
+landed as (
+    select * from {{ source('restricted', 'usage_rows') }}
+),
+
+files as (
+    select * from {{ ref('stg_usage_files') }}
+),
+
+marked as (
+    select
+        landed.feed,
+        landed.file_id,
+        files.source_file,
+        landed.line,
+        landed.event_id,
+        landed.event_type,
+        landed.facility,
+        landed.encounter_id,
+        landed.patient_token,
+        landed.class,
+        landed.code,
+        landed.status,
+        landed.quantity,
+        landed.service_date,
+        landed.received_at,
+        coalesce(
+            cast(landed.received_at as date), landed.service_date
+        ) as received_on
+    from landed
+    inner join files
+        on landed.feed = files.feed and landed.file_id = files.file_id
+),
+
+known as (
+    select
+        *,
+        received_on is null or received_on <= {{ as_of() }} as is_known
+    from marked
+)
+
+select * from known

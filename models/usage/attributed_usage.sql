@@ -1,0 +1,79 @@
+-- One row per row of daily usage: the contract it counts for and its one outcome (U1).
+with
+
+located as (
+    select * from {{ ref('int_located_usage') }}
+),
+
+contracts as (
+    select * from {{ ref('contracts') }}
+),
+
+meters as (
+    select * from {{ ref('int_usage_meters') }}
+),
+
+contracted as (
+    select distinct located.customer_id, located.service_date
+    from located
+    inner join contracts
+        on
+            located.customer_id = contracts.customer_id
+            and {{ in_force('contracts', 'located.service_date') }}
+    where located.contract_id is null
+),
+
+metered as (
+    select distinct
+        located.contract_id,
+        located.service_date,
+        located.event_type,
+        located.class,
+        located.code
+    from located
+    inner join meters
+        on
+            located.contract_id = meters.contract_id
+            and {{ in_force('meters', 'located.service_date') }}
+            and {{ counts('meters', 'located') }}
+),
+
+judged as (
+    select
+        located.feed,
+        located.file_id,
+        located.facility,
+        located.event_type,
+        located.class,
+        located.code,
+        located.obstacle,
+        located.facility_id,
+        located.customer_id,
+        located.contract_id,
+        case
+            when located.found is not null then located.found
+            when located.contract_id is null and contracted.customer_id is null
+                then 'no_contract'
+            when located.contract_id is null then 'facility_not_covered'
+            when metered.contract_id is null then 'unmetered'
+            else 'billable'
+        end as outcome,
+        located.events,
+        located.quantity,
+        located.service_date,
+        located.received_on
+    from located
+    left join contracted
+        on
+            located.customer_id = contracted.customer_id
+            and located.service_date = contracted.service_date
+    left join metered
+        on
+            located.contract_id = metered.contract_id
+            and located.service_date = metered.service_date
+            and located.event_type = metered.event_type
+            and located.class = metered.class
+            and located.code = metered.code
+)
+
+select * from judged

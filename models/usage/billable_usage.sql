@@ -1,0 +1,40 @@
+-- One row per usage line, facility and day: the units its meter counts (U1, U3).
+with
+
+usage as (
+    select * from {{ ref('attributed_usage') }}
+),
+
+meters as (
+    select * from {{ ref('int_usage_meters') }}
+),
+
+counted as (
+    select
+        meters.line_id,
+        usage.contract_id,
+        usage.facility_id,
+        usage.service_date,
+        cast(
+            sum(
+                case meters.aggregation
+                    when 'count' then usage.events else usage.quantity
+                end
+            )
+            as decimal(18, 4)
+        ) as units
+    from usage
+    inner join meters
+        on
+            usage.contract_id = meters.contract_id
+            and {{ in_force('meters', 'usage.service_date') }}
+            and {{ counts('meters', 'usage') }}
+    where usage.outcome = 'billable'
+    group by
+        meters.line_id,
+        usage.contract_id,
+        usage.facility_id,
+        usage.service_date
+)
+
+select * from counted

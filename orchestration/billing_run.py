@@ -1,0 +1,116 @@
+"""The settings of one run, given to every asset as a resource."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from orchestration import ledger
+from orchestration.audit import AuditLog
+from orchestration.errors import BillingError, UsageError
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.project import PROJECT_DIR
+from orchestration.warehouse import open_files
+
+
+class BillingRun(dg.ConfigurableResource):
+    """Which files are billed, as of which day, and what is issued."""
+
+    home: str = Field(
+        default_factory=lambda: os.environ.get(
+            "BILLING_HOME", str(PROJECT_DIR / ".billing")
+        ),
+        description="BILLING_HOME: the directory that holds the state.",
+    )
+    landing: str = Field(
+        default_factory=lambda: os.environ.get(
+            "BILLING_LANDING", str(PROJECT_DIR / "samples")
+        ),
+        description="The landing directory: contracts/, usage/, receivables/.",
+    )
+    as_of: str = Field(
+        default_factory=lambda: date.today().isoformat(),
+        description="What was known by the end of this day; today by default.",
+    )
+    issue_through: str = Field(
+        default="",
+        description="Issue every draft dated up to and including this day; "
+        "empty: issue nothing.",
+    )
+    accept_missing: list[str] = Field(
+        default_factory=list,
+        description="Inputs of earlier issues that may be gone, by name.",
+    )
+    dbt_target: str | None = Field(
+        default=None, description="Target of profiles.yml; its own default if none."
+    )
+
+    @property
+    def state(self) -> Home:
+        """The home, its lock not yet held."""
+        return Home(self.home)
+
+    @property
+    def keyring(self) -> Keys:
+        """The keys of the home."""
+        return Keys.of(self.state)
+
+    @property
+    def landing_dir(self) -> Path:
+        """The landing directory as a path."""
+        return Path(self.landing)
+
+    @property
+    def as_of_day(self) -> date:
+        """The as-of day."""
+        return date.fromisoformat(self.as_of)
+
+    @property
+    def issue_day(self) -> date | None:
+        """The day through which to issue; None when nothing is issued."""
+        return date.fromisoformat(self.issue_through) if self.issue_through else None
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The run as variables of the dbt project."""
+        return {"as_of": self.as_of, "issue_through": self.issue_through}
+
+    @contextlib.contextmanager
+    def yield_for_execution(
+        self, context: dg.InitResourceContext
+    ) -> Iterator["BillingRun"]:
+        """Hold the lock while the run lasts, and refuse what must not begin."""
+        with self.state.lock("billing run"):
+            self._begin()
+            yield self
+
+    def _begin(self) -> None:
+        if self.issue_day is not None and self.issue_day > self.as_of_day:
+            raise UsageError(
+                f"--issue-through {self.issue_day} is after --as-of {self.as_of}: "
+                "what happens until then is not known yet"
+            )
+        home, keys = self.state, self.keyring
+        log = AuditLog(home.audit)
+        with open_files(home, keys) as connection:
+            ledger.open_ledger(connection)
+            head = ledger.head(connection)
+            closed = ledger.closed_through(connection)
+        if log.ledger_head() not in (None, head):
+            log.append("issue", "recovered after a crash", ledger_head=head)
+        log.append("key_use", "warehouse, ledger, token", ledger_head=head)
+        log.append(
+            "run",
+            str(self.landing_dir),
+            detail={"as_of": self.as_of, "issue_through": self.issue_through or None},
+        )
+        if closed is not None and self.as_of_day < closed:
+            raise BillingError(
+                f"invoices are issued through {closed}; a run as of {self.as_of} "
+                "would not know what they rest on. Run as of that day or later (C6)"
+            )

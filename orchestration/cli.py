@@ -1,0 +1,191 @@
+"""The `billing` command: a thin face of the Dagster job and of the ledger."""
+
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.errors import BillingError, UsageError
+from orchestration.project import PROJECT_DIR
+
+app = typer.Typer(
+    name="billing",
+    help="Invoices for hospitals and health systems, made from usage in the warehouse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="BILLING_HOME", help="Where the state lies.")
+]
+LandingOption = Annotated[
+    Path,
+    typer.Option("--landing", envvar="BILLING_LANDING", help="Where files land."),
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", help="What was known by the end of this day."),
+]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="Engine: a target of profiles.yml.")
+]
+AcceptOption = Annotated[
+    list[str],
+    typer.Option(
+        "--accept-missing", help="An input of an earlier issue that may be gone."
+    ),
+]
+DEFAULT_HOME = PROJECT_DIR / ".billing"
+DEFAULT_LANDING = PROJECT_DIR / "samples"
+
+
+@app.command()
+def run(
+    landing: LandingOption = DEFAULT_LANDING,
+    home: HomeOption = DEFAULT_HOME,
+    as_of: AsOfOption = None,
+    issue_through: Annotated[
+        str | None,
+        typer.Option("--issue-through", help="Issue drafts dated up to this day."),
+    ] = None,
+    accept_missing: AcceptOption = [],  # noqa: B006
+    target: TargetOption = None,
+) -> None:
+    """Load, build, check, issue if a day is given, publish."""
+    as_of_day = _day("--as-of", as_of) if as_of else date.today()
+    issue_day = _day("--issue-through", issue_through) if issue_through else None
+    if issue_day is not None and issue_day > as_of_day:
+        raise UsageError(
+            f"--issue-through {issue_day} is after --as-of {as_of_day}: "
+            "what happens until then is not known yet"
+        )
+    _bill(landing, home, as_of_day, issue_day, accept_missing, target)
+
+
+@app.command()
+def close(
+    month: Annotated[str, typer.Argument(help="The month to close, as YYYY-MM.")],
+    landing: LandingOption = DEFAULT_LANDING,
+    home: HomeOption = DEFAULT_HOME,
+    as_of: AsOfOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be issued; issue nothing.")
+    ] = False,
+    accept_missing: AcceptOption = [],  # noqa: B006
+    target: TargetOption = None,
+) -> None:
+    """Run as of the first day after MONTH and issue all that is dated through it."""
+    first = _next_month(_month(month))
+    as_of_day = _day("--as-of", as_of) if as_of else first
+    if as_of_day < first:
+        raise UsageError(
+            f"--as-of {as_of_day} is before {first}: {month} can be closed when it is over"
+        )
+    issue_day = None if dry_run else first
+    _bill(landing, home, as_of_day, issue_day, accept_missing, target)
+    if dry_run:
+        _print_drafts(home, first)
+
+
+@app.command()
+def replay(
+    from_month: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
+    to_month: Annotated[str, typer.Option("--to", help="Last month, YYYY-MM.")],
+    landing: LandingOption = DEFAULT_LANDING,
+    home: HomeOption = DEFAULT_HOME,
+    accept_missing: AcceptOption = [],  # noqa: B006
+    target: TargetOption = None,
+) -> None:
+    """Close each month in turn, as each would have run then."""
+    month, last = _month(from_month), _month(to_month)
+    if month > last:
+        raise UsageError(f"--from {from_month} is after --to {to_month}")
+    closed = _closed_through(home)
+    while month <= last:
+        first = _next_month(month)
+        if closed is not None and first < closed:
+            print(f"{month:%Y-%m} is closed already")
+        else:
+            _bill(landing, home, first, first, accept_missing, target)
+        month = first
+
+
+@app.command()
+def invoice(
+    number: Annotated[str, typer.Argument(help="The invoice's number.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Show an issued invoice as text."""
+    from orchestration.documents import invoice_text
+
+    sys.stdout.write(invoice_text(home, number))
+
+
+def _bill(
+    landing: Path,
+    home: Path,
+    as_of: date,
+    issue_through: date | None,
+    accept_missing: list[str],
+    target: str | None,
+) -> None:
+    from orchestration.run import Settings, run_billing
+    from orchestration.summary import print_summary
+
+    issued = run_billing(
+        Settings(home, landing, as_of, issue_through, tuple(accept_missing), target)
+    )
+    print_summary(home, landing, as_of, issued)
+
+
+def _print_drafts(home: Path, through: date) -> None:
+    from orchestration.summary import print_drafts
+
+    print_drafts(home, through)
+
+
+def _closed_through(home: Path) -> date | None:
+    from orchestration.home import Home
+    from orchestration.keys import Keys
+    from orchestration.ledger import closed_through, open_ledger
+    from orchestration.warehouse import open_files
+
+    state = Home(home)
+    if not state.ledger.exists():
+        return None
+    with open_files(state, Keys.of(state)) as connection:
+        open_ledger(connection)
+        return closed_through(connection)
+
+
+def _day(option: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text}: give a day as YYYY-MM-DD") from None
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise UsageError(f"{text}: give a month as YYYY-MM") from None
+
+
+def _next_month(month: date) -> date:
+    return (month + timedelta(days=31)).replace(day=1)
+
+
+def main() -> None:
+    """Run the command; its exit status is 0 done, 1 stopped, 2 bad usage."""
+    try:
+        app()
+    except UsageError as error:
+        print(f"billing: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BillingError as error:
+        print(f"billing: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,302 @@
+"""Intake of `contracts/`: landed files to the raw tables, row by row.
+
+A row that cannot be read or means nothing is rejected with its place and reason, and
+holds its contract; every other contract goes on.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas
+import pyarrow
+
+from orchestration.contract_comparisons import compare_rows
+from orchestration.contract_reading import Problem, Row, read_rows
+from orchestration.contract_rules import judge_row
+from orchestration.contract_specs import TABLES, TEXT, WHOLE, TableSpec
+from orchestration.errors import BillingError
+from orchestration.landed_files import (
+    LandedFile,
+    check_landing,
+    table_files,
+    unknown_entries,
+)
+
+# By these a row without a contract_id is known to be of another row's contract.
+_OWNED_BY = ("line_id", "commitment_id", "milestone_id", "amendment_id")
+
+_LOG_TABLES = {
+    "rejected_rows": (
+        "source_file",
+        "line",
+        "column_name",
+        "value",
+        "reason",
+        "contract_id",
+    ),
+    "held_contracts": ("contract_id", "reason"),
+    "contract_rows": (
+        "table_name",
+        "row_key",
+        "digest",
+        "is_known",
+        "source_file",
+        "line",
+    ),
+    "contract_files": (
+        "source_file",
+        "content_hash",
+        "table_name",
+        "rows_read",
+        "rejected",
+    ),
+}
+_LOG_TYPES = {
+    "line": pyarrow.int32(),
+    "is_known": pyarrow.bool_(),
+    "rows_read": pyarrow.int64(),
+    "rejected": pyarrow.int64(),
+}
+
+
+@dataclass(frozen=True)
+class ContractIntake:
+    """What one intake of the contract tables did.
+
+    `rows` counts the valid rows of each table, `rejected` the rejected rows of all;
+    `held` says why each held contract is; `tables` are the valid rows, typed, with
+    `source_file` and `line`.
+    """
+
+    rows: dict[str, int]
+    rejected: int
+    held: dict[str, str]
+    warnings: list[str]
+    tables: dict[str, pandas.DataFrame]
+
+
+def load_contract_tables(
+    connection: duckdb.DuckDBPyConnection, landing: Path, as_of: date
+) -> ContractIntake:
+    """Replaces the raw contract tables by what is landed, in one transaction.
+
+    Rows signed after `as_of` are read, but not compared, and hold nothing. Raises
+    BillingError for a missing required table or a file of which no row can be
+    trusted; the tables then stay as they were.
+    """
+    check_landing(landing)
+    warnings = unknown_entries(landing)
+    files = {name: table_files(landing, name) for name in TABLES}
+    _check_required(files, warnings)
+    rows: list[Row] = []
+    read: list[tuple[LandedFile, str, list[Row]]] = []
+    for name, of_table in files.items():
+        for file in of_table:
+            of_file, said = read_rows(file, TABLES[name])
+            warnings += said
+            rows += of_file
+            read.append((file, name, of_file))
+    for row in rows:
+        row.problems += judge_row(row)
+    _mark_known(rows, as_of)
+    rows = _without_repeats(rows)
+    compare_rows([row for row in rows if row.is_known])
+
+    owners = _owners(rows)
+    rejected = [row for row in rows if row.problems]
+    held, unowned = _held(rejected, owners)
+    tables = {name: _frame(spec, rows) for name, spec in TABLES.items()}
+    logs = {
+        "rejected_rows": [
+            (row.source_file, row.line, *_told(problem), owners.get(id(row)))
+            for row in rejected
+            for problem in row.problems
+        ],
+        "held_contracts": list(held.items()),
+        "contract_rows": [
+            (row.table, key, row.digest(), row.is_known, row.source_file, row.line)
+            for row in rows
+            if (key := _key(row)) is not None
+        ],
+        "contract_files": [
+            (
+                file.name,
+                file.content_hash,
+                name,
+                len(of_file),
+                sum(bool(row.problems) for row in of_file),
+            )
+            for file, name, of_file in read
+        ],
+    }
+    _write(connection, tables, logs)
+    return ContractIntake(
+        rows={name: len(frame) for name, frame in tables.items()},
+        rejected=len(rejected),
+        held=held,
+        warnings=warnings + unowned,
+        tables=tables,
+    )
+
+
+def _check_required(files: dict[str, list[LandedFile]], warnings: list[str]) -> None:
+    for name, spec in TABLES.items():
+        if spec.required and not files[name]:
+            near = [said for said in warnings if f"mean {name}" in said]
+            raise BillingError(
+                f"The required table {name} is missing: there is no "
+                f"contracts/{name}.csv, .csv.gz or .parquet and no file in "
+                f"contracts/{name}/. Land it and run again. {' '.join(near)}".rstrip()
+            )
+
+
+def _mark_known(rows: list[Row], as_of: date) -> None:
+    """A row is known once its contract and its amendment are signed; else from ever.
+
+    What cannot be told, for want of a readable date or of the contract, is known.
+    """
+    signed: dict[tuple[str, str], date] = {}
+    for row in rows:
+        if row.table in ("contracts", "amendments") and row["signed_on"]:
+            column = TABLES[row.table].key[0]
+            at = (column, row[column])
+            signed[at] = min(signed.get(at, date.max), row["signed_on"])
+    for row in rows:
+        days = [row.values.get("signed_on")]
+        if TABLES[row.table].of_contract:
+            days += [
+                signed.get((column, row.values.get(column)))
+                for column in ("contract_id", "amendment_id")
+            ]
+        row.is_known = all(day is None or day <= as_of for day in days)
+
+
+def _without_repeats(rows: list[Row]) -> list[Row]:
+    """A row repeated exactly is one row; broken ones are all kept, to be told."""
+    seen: set[tuple[str, str]] = set()
+    kept = []
+    for row in rows:
+        content = (row.table, row.digest())
+        if row.problems or content not in seen:
+            kept.append(row)
+        if not row.problems:
+            seen.add(content)
+    return kept
+
+
+def _owners(rows: list[Row]) -> dict[int, str]:
+    """Contract of each row that is a contract's own, by the row's identity."""
+    own = [row for row in rows if TABLES[row.table].of_contract]
+    contracts = {row["contract_id"] for row in own} - {None}
+    by_other: dict[tuple[str, str], str] = {}
+    for row in own:
+        for column in _OWNED_BY:
+            if row["contract_id"] and row.values.get(column):
+                by_other.setdefault((column, row[column]), row["contract_id"])
+    owners = {}
+    for row in own:
+        written = row.text.get("contract_id")
+        found = row["contract_id"] or (written if written in contracts else None)
+        for column in _OWNED_BY:
+            found = found or by_other.get((column, row.text.get(column)))
+        if found:
+            owners[id(row)] = found
+    return owners
+
+
+def _held(
+    rejected: list[Row], owners: dict[int, str]
+) -> tuple[dict[str, str], list[str]]:
+    """Held contracts with the first rejection of each, and rows that are nobody's."""
+    held: dict[str, str] = {}
+    unowned = []
+    for row in rejected:
+        if not TABLES[row.table].of_contract or not row.is_known:
+            continue
+        if id(row) in owners:
+            held.setdefault(owners[id(row)], _in_words(row, row.problems[0]))
+        else:
+            unowned.append(
+                f"{row.place}: it cannot be told whose contract this rejected row is "
+                "of, so it holds none."
+            )
+    return dict(sorted(held.items())), unowned
+
+
+def _in_words(row: Row, problem: Problem) -> str:
+    where = f", {problem.column}" if problem.column else ""
+    value = f" {problem.value!r}" if problem.value is not None else ""
+    return f"{row.place}{where}{value}: {problem.reason}"
+
+
+def _told(problem: Problem) -> tuple[str | None, str | None, str]:
+    return problem.column, problem.value, problem.reason
+
+
+def _key(row: Row) -> str | None:
+    """The row's key for the ledger; None if a required column of it is empty."""
+    spec = TABLES[row.table]
+    needed = [name for name in spec.key if spec.by_name[name].required]
+    if any(row.text.get(name) is None for name in needed):
+        return None
+    return row.key(spec.key)
+
+
+def _frame(spec: TableSpec, rows: list[Row]) -> pandas.DataFrame:
+    valid = [row for row in rows if row.table == spec.name and not row.problems]
+    cells: dict[str, list[Any]] = {
+        column.name: [row[column.name] for row in valid] for column in spec.columns
+    }
+    cells["source_file"] = [row.source_file for row in valid]
+    cells["line"] = [row.line for row in valid]
+    return pandas.DataFrame(cells, dtype=object)
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    tables: dict[str, pandas.DataFrame],
+    logs: dict[str, list[tuple]],
+) -> None:
+    landed = {
+        name: _arrow(frame, TABLES[name].columns) for name, frame in tables.items()
+    } | {name: _log(name, rows) for name, rows in logs.items()}
+    connection.begin()
+    try:
+        connection.execute("create schema if not exists raw")
+        connection.execute("create schema if not exists restricted")
+        for name, table in landed.items():
+            connection.register("landed_rows", table)
+            connection.execute(
+                f"create or replace table raw.{name} as select * from landed_rows"
+            )
+            connection.unregister("landed_rows")
+        connection.commit()
+    except duckdb.Error:
+        connection.rollback()
+        raise
+
+
+def _arrow(frame: pandas.DataFrame, columns: tuple) -> pyarrow.Table:
+    types = {column.name: column.type.stored for column in columns}
+    types |= {"source_file": TEXT.stored, "line": WHOLE.stored}
+    return pyarrow.table(
+        {
+            name: pyarrow.array(frame[name].tolist(), type)
+            for name, type in types.items()
+        }
+    )
+
+
+def _log(name: str, rows: list[tuple]) -> pyarrow.Table:
+    columns = _LOG_TABLES[name]
+    return pyarrow.table(
+        {
+            column: pyarrow.array(
+                [row[at] for row in rows], _LOG_TYPES.get(column, pyarrow.string())
+            )
+            for at, column in enumerate(columns)
+        }
+    )

@@ -1,0 +1,136 @@
+"""dbt in this process: parsed once, then built as often as a run needs it."""
+
+import functools
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.schemas.results import NodeStatus
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.events.base_types import EventMsg
+
+from orchestration.errors import BillingError
+from orchestration.home import Home
+from orchestration.project import PROJECT_DIR
+
+_PASSED = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one node of a build."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    failures: int | None
+    message: str | None
+
+    @property
+    def passed(self) -> bool:
+        """Whether what depends on the node may go on."""
+        return self.status in _PASSED
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the node was held back by one that failed."""
+        return self.status == NodeStatus.Skipped
+
+
+@functools.cache
+def manifest() -> Manifest:
+    """The project, parsed once in this process; the same for every home.
+
+    The environment must hold a home and its keys (Keys.hand_to_dbt).
+    """
+    return _invoke(dbtRunner(), ["parse"], None).result
+
+
+def build(
+    select: str | None,
+    variables: dict[str, str],
+    on_node: Callable[[], None] = lambda: None,
+    target: str | None = None,
+) -> list[NodeResult]:
+    """Build models and run their data tests; unit tests are left out.
+
+    The home is the one in the environment. A node that fails holds back what depends
+    on it; the caller reads the results. Raises BillingError if dbt itself can't run.
+    """
+
+    def follow(event: EventMsg) -> None:
+        if event.info.name == "NodeFinished":
+            on_node()
+
+    arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+    if select is not None:
+        arguments += ["--select", select]
+    arguments += ["--vars", json.dumps(variables)]
+    runner = dbtRunner(manifest=manifest(), callbacks=[follow])
+    result = _invoke(runner, arguments, target)
+    return [_node_result(node) for node in result.result.results]
+
+
+def _invoke(
+    runner: dbtRunner, arguments: list[str], target: str | None
+) -> dbtRunnerResult:
+    work = Home(os.environ["BILLING_HOME"]).work
+    options = {
+        "--log-level": "none",
+        "--log-level-file": "none",
+        "--log-path": str(work / "logs"),
+        "--target-path": str(work / "target"),
+        "--project-dir": str(PROJECT_DIR),
+        "--profiles-dir": str(PROJECT_DIR),
+    }
+    if target is not None:
+        options["--target"] = target
+    try:
+        result = runner.invoke(arguments + [x for pair in options.items() for x in pair])
+    finally:
+        # dbt keeps its files open; nobody else could connect to them.
+        DuckDBConnectionManager.close_all_connections()
+    if result.result is None:
+        raise BillingError(f"dbt could not run: {result.exception}")
+    return result
+
+
+def _node_result(result: Any) -> NodeResult:
+    return NodeResult(
+        unique_id=result.node.unique_id,
+        name=result.node.name,
+        resource_type=str(result.node.resource_type),
+        status=result.status,
+        seconds=result.execution_time,
+        failures=result.failures,
+        # What the database says of a restricted table may quote a row of it.
+        message=None if _is_restricted(result.node) else result.message,
+    )
+
+
+def _is_restricted(node: Any) -> bool:
+    return node.resource_type != "seed" and any(
+        "restricted" in part
+        for part in (node.schema, getattr(node, "compiled_code", None) or "")
+    )
+
+
+def failure_message(results: list[NodeResult]) -> str | None:
+    """What failed, in words without any value of a row; None if nothing did."""
+    failed = [r for r in results if not r.passed and not r.skipped]
+    if not failed:
+        return None
+    named = []
+    for result in failed:
+        if result.resource_type == "test" and result.failures:
+            named.append(f"check {result.name}: {result.failures} rows fail it")
+        else:
+            why = f" ({result.message})" if result.message else ""
+            named.append(f"{result.resource_type} {result.name} fails{why}")
+    return "; ".join(named)

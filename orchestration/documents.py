@@ -1,0 +1,133 @@
+"""An issued invoice as text, from the ledger: what was booked, nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+from orchestration import ledger
+from orchestration.errors import BillingError
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.warehouse import open_files
+
+WIDTH = 100
+
+
+def invoice_text(home_path: Path, number: str) -> str:
+    """The document of an issued invoice, 100 columns wide.
+
+    Raises BillingError if there is no such invoice.
+    """
+    home = Home(home_path)
+    if not home.ledger.exists():
+        raise BillingError(f"{home.path}: nothing was issued here yet")
+    with open_files(home, Keys.of(home)) as connection:
+        header = _rows(connection, f"{ledger.HEADER}, content_hash", "invoices", number)
+        if not header:
+            raise BillingError(
+                f"there is no invoice {number}; "
+                "finance.invoices of the publication lists them"
+            )
+        lines = _rows(connection, ledger.LINE, "invoice_lines", number)
+        shares = _rows(connection, ledger.SHARE, "invoice_line_facilities", number)
+    return "\n".join(_document(header[0], lines, shares)) + "\n"
+
+
+def _rows(connection, columns: str, table: str, number: str) -> list[dict[str, Any]]:
+    order = "all" if table != "invoice_lines" else "line_number"
+    result = connection.execute(
+        f"select {columns} from ledger.book.{table} where invoice_number = $1 "
+        f"order by {order}",
+        [number],
+    )
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _document(header, lines, shares) -> list[str]:
+    title = "CREDIT MEMO" if header["document_type"] == "credit_memo" else "INVOICE"
+    text = [
+        _ends(header["seller_name"], f"{title} {header['invoice_number']}"),
+        _ends(header["seller_address"], f"Invoice date {header['invoice_date']}"),
+        _ends(
+            header["seller_contact"],
+            f"Due {header['due_date']} ({header['payment_terms_days']} days)",
+        ),
+        _ends(
+            f"Tax id {header['seller_tax_id']}",
+            f"Purchase order {header['po_number']}" if header["po_number"] else "",
+        ),
+        "",
+        f"Bill to: {header['bill_to_name']}",
+        *(
+            f"         {header[name]}"
+            for name in ("bill_to_address", "bill_to_email")
+            if header[name]
+        ),
+        "",
+        "=" * WIDTH,
+        f"{'':4}{'Service':25}{'Quantity':>22}{'Unit price':>22}{'Amount':>27}",
+        "-" * WIDTH,
+    ]
+    for line in lines:
+        text += _line(line)
+        text += _facilities(
+            [s for s in shares if s["line_number"] == line["line_number"]]
+        )
+    text += [
+        "=" * WIDTH,
+        _ends("", f"Total {header['currency']} {header['total']:>16,}"),
+        "",
+    ]
+    if header["tax_exempt"]:
+        text.append("Tax: exempt, certificate on file.")
+    text += [
+        f"Please quote {header['invoice_number']} with your payment. "
+        f"Questions or a dispute: {header['seller_contact']}.",
+        f"Content hash: {header['content_hash']}",
+    ]
+    return text
+
+
+def _line(line) -> list[str]:
+    notes = []
+    if line["tier"] is not None:
+        notes.append(f"tier {line['tier']}")
+    if line["discount_percent"]:
+        notes.append(
+            f"list price {_plain(line['list_price'])} "
+            f"less {_plain(line['discount_percent'])} %"
+        )
+    if line["proration"] is not None and line["proration"] != 1:
+        notes.append(f"prorated {_plain(line['proration'])}")
+    if line["amendment_id"]:
+        notes.append(f"amendment {line['amendment_id']}")
+    price = "" if line["unit_price"] is None else _plain(line["unit_price"])
+    service = f"{line['service_start']} – {line['service_end']}"
+    text = [
+        f"{line['line_number']:>3} {line['description']}  "
+        f"(contract {line['contract_id']}, {line['line_id']})",
+        f"{'':4}{service:25}{_plain(line['quantity']):>22}{price:>22}"
+        f"{line['amount']:>27,}",
+    ]
+    if notes:
+        text.append(f"{'':4}{', '.join(notes)}")
+    return text
+
+
+def _facilities(shares) -> list[str]:
+    return [
+        f"{'':8}{(share['facility_name'] or share['facility_id'])[:38]:38}"
+        f"{_plain(share['quantity']):>5}{'':22}{share['amount']:>27,}"
+        for share in shares
+    ]
+
+
+def _ends(left: str | None, right: str) -> str:
+    left = left or ""
+    return f"{left}{right:>{max(WIDTH - len(left), 0)}}".rstrip()
+
+
+def _plain(value) -> str:
+    """A decimal without the zeros at its end: 90, 1.205, 1,000."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

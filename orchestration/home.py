@@ -1,0 +1,109 @@
+"""BILLING_HOME: where the state of one billing system lies, and its lock."""
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestration.errors import BillingError
+
+PRIVATE_DIRECTORY = 0o700
+PRIVATE_FILE = 0o600
+
+# Locks this process holds, by home: the open file and how often it was taken.
+_held: dict[Path, tuple[int, int]] = {}
+
+
+class Home:
+    """Paths of one state directory; made, for its owner alone, when first used."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path).absolute()
+        self.warehouse = self.path / "warehouse.duckdb"
+        self.ledger = self.path / "ledger.duckdb"
+        self.audit = self.path / "audit.jsonl"
+        self.keys = self.path / "keys"
+        self.work = self.path / "work"
+        self.spill = self.work / "spill"
+        self.dagster = self.work / "dagster"
+        self.dbt_target = self.work / "target"
+        self.published = self.path / "published"
+        self.publication = self.published / "billing.duckdb"
+
+    def create(self) -> None:
+        """Make the directories. Raises BillingError if the place can't be written."""
+        try:
+            for directory in (
+                self.path,
+                self.keys,
+                self.work,
+                self.spill,
+                self.dagster,
+                self.dbt_target,
+                self.published,
+            ):
+                directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+            self.work.chmod(PRIVATE_DIRECTORY)
+            self.keys.chmod(PRIVATE_DIRECTORY)
+        except OSError as error:
+            raise BillingError(
+                f"{self.path}: can't be used as BILLING_HOME ({error.strerror}); "
+                "choose another directory with --home"
+            ) from None
+
+    @contextlib.contextmanager
+    def lock(self, command: str) -> Iterator[None]:
+        """Hold the one writer's lock; nested calls of one process share it.
+
+        The system lets go of it when the process ends, however it ends.
+        Raises BillingError naming who holds it.
+        """
+        descriptor, depth = _held.get(self.path, (None, 0))
+        if descriptor is None:
+            descriptor = self._take_lock(command)
+        _held[self.path] = (descriptor, depth + 1)
+        try:
+            yield
+        finally:
+            _held[self.path] = (descriptor, depth)
+            if depth == 0:
+                del _held[self.path]
+                os.close(descriptor)
+
+    def _take_lock(self, command: str) -> int:
+        self.create()
+        path = self.path / "lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE_FILE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = _holder(os.pread(descriptor, 4096, 0))
+            os.close(descriptor)
+            raise BillingError(
+                f"{self.path} is in use by {holder}; one run at a time: "
+                "wait for it to end and try again"
+            ) from None
+        note = {
+            "command": command,
+            "user": getpass.getuser(),
+            "pid": os.getpid(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(note).encode(), 0)
+        return descriptor
+
+
+def _holder(note: bytes) -> str:
+    try:
+        held = json.loads(note)
+        return (
+            f"`{held['command']}` of {held['user']} "
+            f"(process {held['pid']}, since {held['since']})"
+        )
+    except (ValueError, KeyError):
+        return "another run that has just begun"

@@ -1,0 +1,115 @@
+"""Assets of the landing: files become raw tables, checked row by row."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration import progress
+from orchestration.billing_run import BillingRun
+from orchestration.contract_specs import TABLES
+from orchestration.contract_tables import load_contract_tables
+from orchestration.errors import BillingError
+from orchestration.expectations import EXPECTATIONS, validate_contract_tables
+from orchestration.usage_intake import load_usage
+from orchestration.warehouse import open_files
+
+_LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
+
+
+@dg.multi_asset(
+    name="contract_tables",
+    specs=[
+        dg.AssetSpec(["raw", name], group_name="landing", kinds={"pandas"})
+        for name in (*TABLES, *_LOGS)
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            expectation.name, asset=dg.AssetKey(["raw", expectation.table]), blocking=True
+        )
+        for expectation in EXPECTATIONS
+    ],
+)
+def contract_tables(
+    context: dg.AssetExecutionContext, billing_run: BillingRun
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """Commercial terms as landed; a row that can't be read holds its contract."""
+    progress.stage("Loading contract tables")
+    with open_files(billing_run.state, billing_run.keyring) as connection:
+        intake = load_contract_tables(
+            connection, billing_run.landing_dir, billing_run.as_of_day
+        )
+    for warning in intake.warnings:
+        context.log.warning(warning)
+    counts = intake.rows | {
+        "rejected_rows": intake.rejected,
+        "held_contracts": len(intake.held),
+    }
+    for name in (*TABLES, *_LOGS):
+        yield dg.MaterializeResult(
+            asset_key=["raw", name],
+            metadata={"dagster/row_count": counts[name]} if name in counts else {},
+        )
+    progress.stage("Checking contract tables")
+    failed = []
+    for outcome in validate_contract_tables(intake.tables):
+        yield dg.AssetCheckResult(
+            asset_key=["raw", outcome.table],
+            check_name=outcome.name,
+            passed=outcome.success,
+            metadata={"unexpected": outcome.unexpected_count, "lines": str(outcome.lines)},
+        )
+        if not outcome.success:
+            failed.append(str(outcome))
+    if failed:
+        raise BillingError("; ".join(failed) + ". Nothing was issued")
+
+
+@dg.multi_asset(
+    name="usage_rows",
+    specs=[
+        dg.AssetSpec(
+            key,
+            group_name="landing",
+            kinds={"duckdb"},
+            deps=[["raw", "customers"], ["raw", "facilities"], ["raw", "baas"]],
+        )
+        for key in (
+            ["raw", "usage_files"],
+            ["raw", "unreadable_usage_rows"],
+            ["restricted", "usage_rows"],
+        )
+    ],
+)
+def usage_rows(
+    context: dg.AssetExecutionContext, billing_run: BillingRun
+) -> Iterator[dg.MaterializeResult]:
+    """Usage events as landed, patients as tokens; a file seen before is not read."""
+    progress.stage("Loading usage")
+    with open_files(billing_run.state, billing_run.keyring) as connection:
+        intake = load_usage(
+            connection,
+            billing_run.landing_dir,
+            billing_run.as_of_day,
+            billing_run.keyring.token,
+            progress.detail,
+        )
+    for warning in intake.warnings:
+        context.log.warning(warning)
+    if intake.failed:
+        raise BillingError(
+            "usage files can't be read: "
+            + "; ".join(f"{name}: {message}" for name, message in intake.failed)
+            + ". Nothing was issued"
+        )
+    yield dg.MaterializeResult(
+        asset_key=["raw", "usage_files"],
+        metadata={"read": intake.files_read, "known": intake.files_known},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["raw", "unreadable_usage_rows"],
+        metadata={"dagster/row_count": intake.unreadable},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["restricted", "usage_rows"],
+        metadata={"rows read": intake.rows_read},
+    )

@@ -1,0 +1,109 @@
+"""Assets of the ledger and of the publication: what is booked, what people read."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration import ledger, progress
+from orchestration.audit import AuditLog
+from orchestration.billing_run import BillingRun
+from orchestration.dbt_project import failure_message
+from orchestration.errors import BillingError
+from orchestration.model_assets import asset_events, build, model_keys
+from orchestration.publish import publish
+from orchestration.warehouse import open_files
+
+_LEDGER_TABLES = (
+    "issues",
+    "invoices",
+    "invoice_lines",
+    "invoice_line_facilities",
+    "billed_usage",
+)
+
+
+@dg.multi_asset(
+    name="ledger_tables",
+    specs=[
+        dg.AssetSpec(
+            ["ledger", name],
+            group_name="ledger",
+            deps=[["raw", "contract_rows"], ["restricted", "usage_rows"]],
+        )
+        for name in _LEDGER_TABLES
+    ],
+)
+def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
+    """What was issued; stops the run if something it rests on is gone (C8)."""
+    with open_files(billing_run.state, billing_run.keyring) as connection:
+        ledger.check_inputs(connection, billing_run.accept_missing)
+        for name in _LEDGER_TABLES:
+            (rows,) = connection.execute(
+                f"select count(*) from ledger.book.{name}"
+            ).fetchone()
+            yield dg.MaterializeResult(
+                asset_key=["ledger", name], metadata={"dagster/row_count": rows}
+            )
+
+
+@dg.asset(key=["issue", "issued_invoices"], group_name="issue", deps=model_keys())
+def issued_invoices(
+    context: dg.AssetExecutionContext, billing_run: BillingRun
+) -> dg.MaterializeResult:
+    """Drafts dated through the issue day become invoices, all of them or none.
+
+    Runs only after every model was built and every check passed. What depends on the
+    ledger is then built again.
+    """
+    issue_day = billing_run.issue_day
+    if issue_day is None:
+        return dg.MaterializeResult(metadata={"invoices": 0})
+    progress.stage(f"Issuing invoices through {issue_day}")
+    with open_files(billing_run.state, billing_run.keyring) as connection:
+        issue = ledger.append_issue(
+            connection, billing_run.as_of_day, issue_day, billing_run.accept_missing
+        )
+    if issue is None:
+        return dg.MaterializeResult(metadata={"invoices": 0})
+    record_issue(billing_run, issue)
+    results = build(billing_run, "source:ledger+", "Building what the ledger changes")
+    for event in asset_events(results):
+        if isinstance(event, dg.MaterializeResult):
+            context.log_event(dg.AssetMaterialization(event.asset_key))
+    problem = failure_message(results)
+    if problem:
+        named = ", ".join(issue.invoices) or "no invoice"
+        raise BillingError(
+            f"{problem}. Issued before that: {named}; the publication is still the "
+            "last good one"
+        )
+    return dg.MaterializeResult(
+        metadata={"invoices": len(issue.invoices), "ledger head": issue.head}
+    )
+
+
+def record_issue(billing_run: BillingRun, issue: ledger.Issue) -> None:
+    """Say in the audit log what was issued and where the ledger stands now."""
+    AuditLog(billing_run.state.audit).append(
+        "issue",
+        f"issue {issue.issue_no}",
+        detail={
+            "issue_through": issue.issue_through.isoformat(),
+            "invoices": issue.invoices,
+        },
+        rows=len(issue.invoices),
+        ledger_head=issue.head,
+    )
+
+
+@dg.asset(group_name="publication", deps=[issued_invoices])
+def publication(billing_run: BillingRun) -> dg.MaterializeResult:
+    """The finance and quality schemas as one file for BI tools, swapped in whole."""
+    progress.stage("Publishing")
+    home = billing_run.state
+    with open_files(home, billing_run.keyring) as connection:
+        rows = publish(connection, home)
+    AuditLog(home.audit).append(
+        "publish", home.publication.name, detail=rows, rows=sum(rows.values())
+    )
+    return dg.MaterializeResult(metadata=dict(rows))

@@ -1,0 +1,83 @@
+"""Keys of the encrypted files and of patient tokens.
+
+They come from the environment or from files of mode 0600 that the first run makes;
+they are handed on in the environment of the process alone, never in arguments.
+"""
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from orchestration.errors import BillingError
+from orchestration.home import PRIVATE_FILE, Home
+
+NAMES = ("warehouse", "ledger", "token")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The three keys, as text. Not shown by repr."""
+
+    warehouse: str = field(repr=False)
+    ledger: str = field(repr=False)
+    token: str = field(repr=False)
+
+    @classmethod
+    def of(cls, home: Home) -> "Keys":
+        """Read the keys of a home, making on first use those that nobody gave.
+
+        Raises BillingError when a key file is readable by others, empty, or missing
+        although the file that it opens is there.
+        """
+        return cls(**{name: _key(home, name) for name in NAMES})
+
+    def hand_to_dbt(self, home: Home) -> None:
+        """Put what `profiles.yml` reads into the environment of this process."""
+        os.environ["BILLING_HOME"] = str(home.path)
+        os.environ["DBT_ENV_SECRET_WAREHOUSE_KEY"] = self.warehouse
+        os.environ["DBT_ENV_SECRET_LEDGER_KEY"] = self.ledger
+
+
+def _key(home: Home, name: str) -> str:
+    variable = f"BILLING_{name.upper()}_KEY"
+    given = os.environ.get(variable)
+    if given:
+        return given
+    path = home.keys / name
+    if path.exists():
+        return _read(path)
+    locked = {"warehouse": home.warehouse, "ledger": home.ledger}.get(name)
+    if locked is not None and locked.exists():
+        raise BillingError(
+            f"{locked} is there but its key is not: put it back as {path} "
+            f"or give it as {variable}"
+        )
+    return _make(path)
+
+
+def _read(path: Path) -> str:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise BillingError(
+            f"{path} can be read by others; run: chmod 600 {path} "
+            "(and change the key if somebody may have read it)"
+        )
+    key = path.read_text(encoding="ascii").strip()
+    if not key:
+        raise BillingError(f"{path} is empty; put the key back from its backup")
+    return key
+
+
+def _make(path: Path) -> str:
+    key = secrets.token_hex(32)
+    temporary = path.with_suffix(".new")
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE
+    )
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(key + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    return key

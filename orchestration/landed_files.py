@@ -1,0 +1,199 @@
+"""What lies in a landing directory: files of contract tables and usage feeds.
+
+A file is known by the SHA-256 of its bytes as landed, so that one sent again under
+another name, or touched, is the same file. Hidden files are nobody's.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestration.errors import BillingError
+
+CONTRACT_TABLES = (
+    "customers",
+    "facilities",
+    "facility_identifiers",
+    "contracts",
+    "amendments",
+    "contract_facilities",
+    "contract_lines",
+    "rate_cards",
+    "commitments",
+    "milestones",
+    "baas",
+)
+RECEIVABLE_TABLES = ("payments", "credits", "disputes", "holds", "promises")
+TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+
+_TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
+_FOLDERS = ("contracts", "usage", "receivables")
+# What a person may leave beside the data to explain it.
+_NOTES = ("readme", "license", "licence", "notice")
+_EXPECTED = (
+    "It should hold contracts/ (customers.csv, facilities.csv, contracts.csv, "
+    "contract_lines.csv, …) and usage/ with one folder for each feed"
+)
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file of the landing directory.
+
+    `name` is its path relative to the landing directory, with forward slashes;
+    `content_hash` the SHA-256 of its bytes as landed, in hex.
+    """
+
+    path: Path
+    name: str
+    content_hash: str
+
+
+def check_landing(landing: Path) -> None:
+    """Stop with what is expected there if the landing directory has nothing to read."""
+    if not landing.exists():
+        raise BillingError(
+            f"There is no landing directory {landing}. {_EXPECTED}; "
+            "name the right one with --landing DIR."
+        )
+    if not landing.is_dir():
+        raise BillingError(
+            f"{landing} is a file, not a landing directory. {_EXPECTED}; "
+            "name the directory with --landing DIR."
+        )
+    if not any(_all_files(landing)):
+        raise BillingError(
+            f"The landing directory {landing} is empty. {_EXPECTED}; "
+            "put the exports there, or name another with --landing DIR."
+        )
+
+
+def table_files(
+    landing: Path, table: str, folder: str = "contracts"
+) -> list[LandedFile]:
+    """Files of one table, by name: `{table}.csv`, `.csv.gz`, `.parquet`, `{table}/*`.
+
+    Files in the table's own folder that end otherwise are left out;
+    `unknown_entries` names them.
+    """
+    check_landing(landing)
+    beside = [landing / folder / f"{table}{suffix}" for suffix in TABLE_SUFFIXES]
+    within = [
+        path
+        for path in _visible(landing / folder / table)
+        if path.name.endswith(TABLE_SUFFIXES)
+    ]
+    return [
+        _landed(landing, path) for path in sorted(beside + within) if path.is_file()
+    ]
+
+
+def feed_files(landing: Path) -> dict[str, list[LandedFile]]:
+    """Files of every usage feed, at any depth, by name; feeds in order of name.
+
+    A feed is an immediate subfolder of `usage/`; one without files has an empty list.
+    """
+    check_landing(landing)
+    return {
+        feed.name: sorted(
+            (_landed(landing, path) for path in _all_files(feed)),
+            key=lambda file: file.name,
+        )
+        for feed in _visible(landing / "usage")
+        if feed.is_dir()
+    }
+
+
+def unknown_entries(landing: Path) -> list[str]:
+    """Warnings, one for each entry that nothing will read, with the likely meaning."""
+    check_landing(landing)
+    warnings = []
+    for entry in _visible(landing):
+        if not entry.is_dir():
+            warnings += _unknown(entry.name, entry.name, _FOLDERS, "/")
+        elif entry.name not in _FOLDERS:
+            warnings += _unknown(f"{entry.name}/", entry.name, _FOLDERS, "/")
+    for folder, tables in _TABLES_OF_FOLDER.items():
+        for entry in _visible(landing / folder):
+            warnings += _unknown_table(folder, entry, tables)
+    for entry in _visible(landing / "usage"):
+        warnings += _unknown_feed(entry)
+    return warnings
+
+
+def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[str]:
+    if entry.is_dir():
+        if entry.name not in tables:
+            return _unknown(f"{folder}/{entry.name}/", entry.name, tables, "/")
+        return [
+            f"{folder}/{entry.name}/{path.name} is not read: files of a table end in "
+            f"{', '.join(TABLE_SUFFIXES)}."
+            for path in _visible(entry)
+            if not (path.is_file() and path.name.endswith(TABLE_SUFFIXES))
+            and not _is_note(path.name)
+        ]
+    known = [f"{table}{suffix}" for table in tables for suffix in TABLE_SUFFIXES]
+    if entry.name in known and entry.is_file():
+        return []
+    return _unknown(f"{folder}/{entry.name}", entry.name, known, "")
+
+
+def _unknown_feed(entry: Path) -> list[str]:
+    if not entry.is_dir():
+        if _is_note(entry.name):
+            return []
+        return [
+            f"usage/{entry.name} is not read: each feed has its own folder there; "
+            "move the file into one."
+        ]
+    if not any(_all_files(entry)):
+        return [f"usage/{entry.name}/ is a feed without files."]
+    return []
+
+
+def _unknown(
+    shown: str, name: str, known: tuple[str, ...] | list[str], ending: str
+) -> list[str]:
+    if _is_note(name):
+        return []
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    meant = f" Did you mean {near[0]}{ending}?" if near else ""
+    return [f"{shown} is not read: nothing here has that name.{meant}"]
+
+
+def _is_note(name: str) -> bool:
+    return name.lower().startswith(_NOTES)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """Entries of a folder by name, hidden ones left out; empty if there is none."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _all_files(folder: Path) -> Iterator[Path]:
+    for path in _visible(folder):
+        if path.is_dir():
+            yield from _all_files(path)
+        elif path.is_file():
+            yield path
+
+
+def _landed(landing: Path, path: Path) -> LandedFile:
+    name = path.relative_to(landing).as_posix()
+    if not name.isprintable():
+        raise BillingError(
+            f"The name of {name!r} in the landing directory is not readable UTF-8 "
+            "text; rename the file."
+        )
+    try:
+        with path.open("rb") as file:
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BillingError(
+            f"{name} cannot be read ({error.strerror}); make it readable and run again."
+        ) from error
+    return LandedFile(path=path, name=name, content_hash=content_hash)

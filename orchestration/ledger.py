@@ -1,0 +1,362 @@
+"""The ledger: what was issued, append-only, and what it rests on.
+
+Nothing here is ever updated or deleted. An issue appends, in one transaction, the
+drafts dated through its day (A4, A5), the units they charge and the digests of every
+input (C8). Invoices and issues are chained by hash.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+
+from orchestration.errors import BillingError
+from orchestration.project import PROJECT_DIR
+
+SCHEMA_VERSION = 1
+FIRST_HASH = "0" * 64
+
+_SCHEMA = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
+
+HEADER = (
+    "invoice_number, document_type, customer_id, customer_name, bill_to_name, "
+    "bill_to_email, bill_to_address, tax_exempt, seller_name, seller_address, "
+    "seller_tax_id, seller_contact, invoice_group, currency, invoice_date, due_date, "
+    "payment_terms_days, po_number, total, issued_at"
+)
+LINE = (
+    "invoice_number, line_number, charge_key, contract_id, line_id, milestone_id, "
+    "commitment_id, product_id, line_type, is_adjustment, reverses, description, "
+    "service_start, service_end, version_start, meter, tier, quantity, list_price, "
+    "discount_percent, unit_price, proration, amount, amendment_id"
+)
+SHARE = "invoice_number, line_number, facility_id, facility_name, quantity, amount"
+
+
+@dataclass(frozen=True)
+class Issue:
+    """What one issue appended; `invoices` are their numbers, in order."""
+
+    issue_no: int
+    issue_through: date
+    invoices: list[str]
+    head: str
+
+
+def open_ledger(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tables of a new ledger; refuse one of a version not known here."""
+    tables = connection.execute(
+        "select count(*) from duckdb_tables() where database_name = 'ledger'"
+    ).fetchone()[0]
+    if tables == 0:
+        connection.execute("begin")
+        connection.execute(_SCHEMA)
+        connection.execute(
+            "insert into ledger.book.schema_version values ($1)", [SCHEMA_VERSION]
+        )
+        connection.execute("commit")
+    version = connection.execute(
+        "select max(version) from ledger.book.schema_version"
+    ).fetchone()[0]
+    if version != SCHEMA_VERSION:
+        raise BillingError(
+            f"the ledger has schema version {version}, this program knows "
+            f"{SCHEMA_VERSION}: use the program that wrote it, or a newer one"
+        )
+
+
+def closed_through(connection: duckdb.DuckDBPyConnection) -> date | None:
+    """The latest day through which invoices were issued (C6); None before the first."""
+    return connection.execute(
+        "select max(issue_through) from ledger.book.issues"
+    ).fetchone()[0]
+
+
+def head(connection: duckdb.DuckDBPyConnection) -> str:
+    """Hash of the last issue; zeros before the first."""
+    row = connection.execute(
+        "select hash from ledger.book.issues order by issue_no desc limit 1"
+    ).fetchone()
+    return row[0] if row else FIRST_HASH
+
+
+def append_issue(
+    connection: duckdb.DuckDBPyConnection,
+    as_of: date,
+    issue_through: date,
+    accepted: Sequence[str] = (),
+) -> Issue | None:
+    """Book the drafts of the warehouse that have a number, in one transaction.
+
+    Returns None, and appends nothing, if there are none and the day was closed before.
+    """
+    numbers = [
+        number
+        for (number,) in connection.execute(
+            "select next_number from billing.draft_invoices "
+            "where next_number is not null order by next_number"
+        ).fetchall()
+    ]
+    closed = closed_through(connection)
+    if not numbers and closed is not None and issue_through <= closed:
+        return None
+    connection.execute("begin")
+    try:
+        issue = _append(connection, as_of, issue_through, numbers, accepted)
+        connection.execute("commit")
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    return issue
+
+
+def _append(
+    connection: duckdb.DuckDBPyConnection,
+    as_of: date,
+    issue_through: date,
+    numbers: list[str],
+    accepted: Sequence[str],
+) -> Issue:
+    issue_no, previous = connection.execute(
+        "select coalesce(max(issue_no), 0) + 1, max_by(hash, issue_no) "
+        "from ledger.book.issues"
+    ).fetchone()
+    previous = previous or FIRST_HASH
+    drafts = "billing.draft_invoices where next_number is not null"
+    connection.execute(
+        f"insert into ledger.book.invoice_lines ({LINE}) "
+        "select next_number, line_number, charge_key, contract_id, line_id, "
+        "milestone_id, commitment_id, product_id, line_type, is_adjustment, "
+        "is_reversal, description, service_start, service_end, version_start, meter, "
+        "tier, quantity, list_price, discount_percent, unit_price, proration, amount, "
+        "amendment_id "
+        f"from billing.draft_lines join (select draft_id, next_number from {drafts}) "
+        "using (draft_id)"
+    )
+    connection.execute(
+        f"insert into ledger.book.invoice_line_facilities ({SHARE}) "
+        "select next_number, line_number, facility_id, facility_name, quantity, amount "
+        "from billing.draft_line_facilities "
+        f"join (select draft_id, next_number from {drafts}) using (draft_id)"
+    )
+    headers = connection.execute(
+        f"select {HEADER} from (select next_number as invoice_number, "
+        f"is_tax_exempt as tax_exempt, cast($1 as date) as issued_at, * from {drafts}) "
+        "order by invoice_number",
+        [as_of],
+    ).fetchall()
+    last = connection.execute(
+        "select content_hash from ledger.book.invoices "
+        "order by issue_no desc, invoice_number desc limit 1"
+    ).fetchone()
+    hashes = content_hashes(connection, headers, last[0] if last else FIRST_HASH)
+    connection.execute(
+        f"insert into ledger.book.invoices (issue_no, {HEADER}, previous_hash, "
+        f"content_hash) select $1, {HEADER}, hashes.previous_hash, hashes.content_hash "
+        "from (select next_number as invoice_number, is_tax_exempt as tax_exempt, "
+        f"cast($2 as date) as issued_at, * from {drafts}) "
+        "join (select unnest($3) as invoice_number, unnest($4) as previous_hash, "
+        "unnest($5) as content_hash) as hashes using (invoice_number)",
+        [
+            issue_no,
+            as_of,
+            numbers,
+            [before for before, _ in hashes],
+            [after for _, after in hashes],
+        ],
+    )
+    connection.execute(
+        "insert into ledger.book.billed_usage select $1, line_id, facility_id, "
+        "service_date, units from billing.unbooked_usage",
+        [issue_no],
+    )
+    _append_inputs(connection, issue_no, accepted)
+    last_hash = hashes[-1][1] if hashes else (last[0] if last else FIRST_HASH)
+    content = (
+        issue_no,
+        as_of,
+        issue_through,
+        len(numbers),
+        last_hash,
+        _rows_digest(connection, "issue_inputs", "kind, name, digest", issue_no),
+        _rows_digest(
+            connection,
+            "billed_usage",
+            "line_id, facility_id, service_date, units",
+            issue_no,
+        ),
+    )
+    digest = _sha256(canonical_row(content) + previous)
+    connection.execute(
+        "insert into ledger.book.issues values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        [*content, previous, digest],
+    )
+    return Issue(issue_no, issue_through, numbers, digest)
+
+
+def content_hashes(
+    connection: duckdb.DuckDBPyConnection,
+    headers: Iterable[tuple],
+    previous: str,
+) -> list[tuple[str, str]]:
+    """For each header, in order: the hash before it and its own content hash (A5).
+
+    SHA-256 of the canonical text of header, lines and shares as the ledger holds
+    them, followed by the hash of the invoice before.
+    """
+    numbers = [header[0] for header in headers]
+    lines = _by_number(connection, LINE, "invoice_lines", "line_number", numbers)
+    shares = _by_number(
+        connection,
+        SHARE,
+        "invoice_line_facilities",
+        "line_number, facility_id",
+        numbers,
+    )
+    hashes = []
+    for header in headers:
+        rows = [header, *lines.get(header[0], ()), *shares.get(header[0], ())]
+        text = "".join(canonical_row(row) for row in rows)
+        own = _sha256(text + previous)
+        hashes.append((previous, own))
+        previous = own
+    return hashes
+
+
+def canonical_row(values: Iterable[object]) -> str:
+    """A row as text: tabs between, a newline behind, empty for null."""
+    return "\t".join(_canonical(value) for value in values) + "\n"
+
+
+def _canonical(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return str(value).replace("\t", " ").replace("\n", " ")
+
+
+def _by_number(connection, columns, table, order, numbers) -> dict[str, list[tuple]]:
+    rows = connection.execute(
+        f"select {columns} from ledger.book.{table} "
+        "where invoice_number in (select unnest($1)) "
+        f"order by invoice_number, {order}",
+        [numbers],
+    ).fetchall()
+    grouped: dict[str, list[tuple]] = {}
+    for row in rows:
+        grouped.setdefault(row[0], []).append(row)
+    return grouped
+
+
+def _rows_digest(connection, table: str, columns: str, issue_no: int) -> str:
+    rows = connection.execute(
+        f"select {columns} from ledger.book.{table} where issue_no = $1 "
+        f"order by {columns}",
+        [issue_no],
+    )
+    digest = hashlib.sha256()
+    while batch := rows.fetchmany(10_000):
+        digest.update("".join(canonical_row(row) for row in batch).encode())
+    return digest.hexdigest()
+
+
+def _append_inputs(connection, issue_no: int, accepted: Sequence[str]) -> None:
+    _land_code_digests(connection)
+    connection.execute(
+        f"insert into ledger.book.issue_inputs select $1, kind, name, digest "
+        f"from ({_INPUTS}) as present where not exists ("
+        f"select 1 from ({_BOOKED_INPUTS}) as booked where booked.kind = present.kind "
+        "and booked.name = present.name and booked.digest = present.digest)",
+        [issue_no],
+    )
+    connection.execute(
+        "insert into ledger.book.issue_inputs "
+        f"select $1, kind, name, null from ({_BOOKED_INPUTS}) "
+        "where name in (select unnest($2)) and (kind, name) not in "
+        f"(select kind, name from ({_INPUTS}))",
+        [issue_no, list(accepted)],
+    )
+
+
+# What the run rests on now, and the latest that the ledger says of each input.
+_INPUTS = """
+    select 'contract_file' as kind, source_file as name, content_hash as digest
+    from warehouse.raw.contract_files
+    union all
+    select 'usage_file', source_file, file_id from warehouse.raw.usage_files
+    union all
+    select 'contract_row', table_name || ' ' || row_key, min(digest)
+    from warehouse.raw.contract_rows where is_known
+    group by table_name, row_key
+    union all
+    select kind, name, digest from temp.code_digests
+"""
+_BOOKED_INPUTS = """
+    select kind, name, max_by(digest, issue_no) as digest
+    from ledger.book.issue_inputs
+    group by kind, name
+    having max_by(coalesce(digest, ''), issue_no) <> ''
+"""
+
+
+def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Names of what an earlier issue rests on and that is gone now (C8).
+
+    A landed file counts as there while its name or its content is; a usage file also
+    while its events are in the warehouse; a contract row while its key is, even if
+    the row is rejected now.
+    """
+    rows = connection.execute(f"""
+        select name from ({_BOOKED_INPUTS}) as booked
+        where
+            (kind = 'contract_file' and not exists (
+                select 1 from warehouse.raw.contract_files
+                where source_file = booked.name or content_hash = booked.digest))
+            or (kind = 'usage_file' and not exists (
+                select 1 from warehouse.raw.usage_files
+                where source_file = booked.name or file_id = booked.digest))
+            or (kind = 'contract_row' and not exists (
+                select 1 from warehouse.raw.contract_rows
+                where table_name || ' ' || row_key = booked.name))
+        order by kind, name
+    """).fetchall()
+    return [name for (name,) in rows]
+
+
+def check_inputs(
+    connection: duckdb.DuckDBPyConnection, accepted: Sequence[str]
+) -> None:
+    """Raises BillingError naming each input that is gone and was not accepted (C8)."""
+    gone = [name for name in missing_inputs(connection) if name not in accepted]
+    if gone:
+        raise BillingError(
+            "issued invoices rest on what is gone: "
+            + "; ".join(gone)
+            + ". Put it back, or run again with "
+            + " ".join(f'--accept-missing "{name}"' for name in gone)
+        )
+
+
+def _land_code_digests(connection: duckdb.DuckDBPyConnection) -> None:
+    """Digests of the seeds and of the SQL, in a temporary table `code_digests`."""
+    rows = []
+    for kind, folder in (("seed", "seeds"), ("model", "models"), ("model", "macros")):
+        for path in sorted((PROJECT_DIR / folder).rglob("*.[cs][sq][vl]")):
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            rows.append((kind, path.relative_to(PROJECT_DIR).as_posix(), digest))
+    connection.execute(
+        "create or replace temp table code_digests as "
+        "select unnest($1) as kind, unnest($2) as name, unnest($3) as digest",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""The dbt models as assets, their data tests as asset checks."""
+
+import functools
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test, get_node
+
+from orchestration import dbt_project, progress
+from orchestration.billing_run import BillingRun
+from orchestration.dbt_project import NodeResult, failure_message
+from orchestration.errors import BillingError
+
+_TRANSLATOR = DagsterDbtTranslator()
+
+
+@functools.cache
+def manifest() -> dict[str, Any]:
+    """The manifest from which the assets are made, as dagster-dbt reads it."""
+    run = BillingRun()
+    run.state.create()
+    run.keyring.hand_to_dbt(run.state)
+    return dbt_project.manifest().writable_manifest().to_dict(omit_none=False)
+
+
+@dbt_assets(
+    manifest=manifest(),
+    exclude="resource_type:unit_test",
+    dagster_dbt_translator=_TRANSLATOR,
+    name="billing_models",
+)
+def billing_models(
+    context: dg.AssetExecutionContext, billing_run: BillingRun
+) -> Iterator[Any]:
+    """Every model, in order; a failed test holds back what depends on it."""
+    results = build(billing_run, None, "Building models")
+    yield from asset_events(results)
+    problem = failure_message(results)
+    if problem:
+        raise BillingError(f"{problem}. Nothing was issued")
+
+
+def build(billing_run: BillingRun, select: str | None, title: str) -> list[NodeResult]:
+    """Build what `select` names (all if None) under the settings of the run."""
+    progress.stage(title)
+    billing_run.keyring.hand_to_dbt(billing_run.state)
+    return dbt_project.build(
+        select,
+        billing_run.variables,
+        progress.counter(title),
+        billing_run.dbt_target,
+    )
+
+
+def asset_events(
+    results: Iterable[NodeResult],
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """What became of models and tests, as Dagster keeps it."""
+    for result in results:
+        if result.skipped:
+            continue
+        if result.resource_type == "test":
+            key = check_key(result.unique_id)
+            if key is not None:
+                yield dg.AssetCheckResult(
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    passed=result.passed,
+                    metadata={"rows that fail": result.failures or 0},
+                )
+        elif result.passed:
+            yield dg.MaterializeResult(
+                asset_key=_TRANSLATOR.get_asset_key(
+                    get_node(manifest(), result.unique_id)
+                ),
+                metadata={"seconds": result.seconds},
+            )
+
+
+def check_key(test_id: str) -> dg.AssetCheckKey | None:
+    """The asset check that a dbt test is."""
+    return get_asset_check_key_for_test(manifest(), _TRANSLATOR, test_id, project=None)
+
+
+def model_keys() -> list[dg.AssetKey]:
+    """Keys of all models and seeds."""
+    return [
+        _TRANSLATOR.get_asset_key(node)
+        for node in manifest()["nodes"].values()
+        if node["resource_type"] in ("model", "seed")
+    ]

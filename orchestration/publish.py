@@ -1,0 +1,74 @@
+"""The publication: a plain DuckDB file for BI tools, free of PHI, swapped in whole."""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from orchestration.errors import BillingError
+from orchestration.home import PRIVATE_FILE, Home
+from orchestration.warehouse import quoted
+
+SCHEMAS = ("finance", "quality")
+
+
+def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]:
+    """Copy the public schemas of the warehouse and put the copy in the old one's place.
+
+    A reader that holds the old file open keeps it and is not disturbed. Returns the
+    rows of each table. Raises BillingError if there is no room; the old file stays.
+    """
+    target = home.publication
+    temporary = target.with_name(".billing.duckdb.new")
+    _remove(temporary)
+    try:
+        rows = _copy(connection, temporary)
+        temporary.chmod(PRIVATE_FILE)
+        _to_disk(temporary)
+        os.replace(temporary, target)
+        _to_disk(target.parent)
+    except (duckdb.Error, OSError):
+        _remove(temporary)
+        raise BillingError(
+            f"{target} could not be written (is the disk full?); what was published "
+            "before is still there. Make room and run again"
+        ) from None
+    return rows
+
+
+def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
+    tables = connection.execute(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_catalog = 'warehouse' and table_schema in (select unnest($1)) "
+        "order by table_schema, table_name",
+        [list(SCHEMAS)],
+    ).fetchall()
+    rows = {}
+    connection.execute(f"attach {quoted(path)} as publication")
+    try:
+        for schema in SCHEMAS:
+            connection.execute(f"create schema publication.{schema}")
+        for schema, table in tables:
+            name = f"{schema}.{table}"
+            (count,) = connection.execute(
+                f"create table publication.{name} as "
+                f"from warehouse.{name} order by all"
+            ).fetchone()
+            rows[name] = count
+        connection.execute("checkpoint publication")
+    finally:
+        connection.execute("detach publication")
+    return rows
+
+
+def _to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)

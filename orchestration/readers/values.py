@@ -1,0 +1,124 @@
+"""SQL that turns what was sent into typed values, null where it cannot be read.
+
+Every function takes SQL of the column and gives SQL; text is taken without the spaces
+around it. No value is ever named in a message.
+"""
+
+_DAY = "____-__-__"
+# DuckDB reads far more than ISO times ("infinity", "(BC)", one-digit months).
+_TIME = ("____-__-__T__:__%", "____-__-__ __:__%")
+_OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
+_IS_UTC = r"(Z|[+-]00(:?00)?)$"
+
+
+def text_literal(value: str) -> str:
+    """A text as SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A column's name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def service_day(column: str, kind: str, time_zone: str | None) -> str:
+    """SQL of the calendar date of service (`kind` is the column's SQL type).
+
+    It is the date written, at its own offset; an instant in UTC is first taken to
+    the feed's time zone, where it has one.
+    """
+    zone = text_literal(time_zone or "UTC")
+    if kind == "DATE":
+        day = column
+    elif kind == "TIMESTAMP WITH TIME ZONE":
+        day = f"try_cast(timezone({zone}, {column}) as date)"
+    elif kind.startswith("TIMESTAMP"):
+        day = f"try_cast({column} as date)"
+    else:
+        day = _written_day(_trimmed(column, kind), time_zone and zone)
+    # Years outside four digits are infinities and typing mistakes.
+    known = f"{day} between date '0001-01-01' and date '9999-12-31'"
+    return f"case when {known} then {day} end"
+
+
+def received_mark(column: str, kind: str) -> str:
+    """SQL of the sender's mark as a timestamp in UTC; unreadable is as if missing."""
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        mark = f"timezone('UTC', {column})"
+    elif kind == "DATE" or kind.startswith("TIMESTAMP"):
+        mark = f"try_cast({column} as timestamp)"
+    else:
+        return _written_mark(_trimmed(column, kind))
+    return f"case when isfinite({mark}) then {mark} end"
+
+
+def quantity(column: str, kind: str) -> str:
+    """SQL of a plain decimal above 0 with at most 4 decimals; empty is 1."""
+    text = _trimmed(column, kind)
+    return f"""case
+        when {text} is null or {text} in ('', '1') then 1.0000
+        when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}})?')
+            and try_cast({text} as decimal(18, 4)) > 0
+        then try_cast({text} as decimal(18, 4))
+    end"""
+
+
+def text(column: str, kind: str) -> str:
+    """SQL of text as sent; empty is null."""
+    if kind == "VARCHAR":
+        return f"nullif({column}, '')"
+    if kind == "BLOB":
+        return f"nullif(decode({column}), '')"
+    return f"cast({column} as varchar)"
+
+
+def enumerated(column: str, kind: str, default: str) -> str:
+    """SQL of a word out of a list, as sent; empty is the default."""
+    return f"coalesce(nullif({_trimmed(column, kind)}, ''), {text_literal(default)})"
+
+
+def _trimmed(column: str, kind: str) -> str:
+    """SQL of text without the spaces around it; few have any, and trim is slow."""
+    sent = text(column, kind)
+    return (
+        f"(case when {sent} like ' %' or {sent} like '% ' "
+        f"then trim({sent}) else {sent} end)"
+    )
+
+
+def _written_day(written: str, zone: str | None) -> str:
+    moment = (
+        f"coalesce(try_cast({written} as timestamp), "
+        f"try_cast(regexp_replace({written}, '{_OFFSET}', '') as timestamp))"
+    )
+    day = f"try_cast(left({written}, 10) as date)"
+    if zone:
+        local = f"timezone({zone}, timezone('UTC', {moment}))"
+        day = (
+            f"case when regexp_matches({written}, '{_IS_UTC}') "
+            f"then cast({local} as date) else {day} end"
+        )
+    return f"""case
+        when {written} like '{_DAY}' then try_cast({written} as date)
+        when ({_is_time(written)}) and {moment} is not null then {day}
+    end"""
+
+
+def _written_mark(written: str) -> str:
+    # DuckDB wants seconds before an offset.
+    minutes = r"^(.{10}[T ]\d\d:\d\d)([+-]\d{2}(:?\d{2})?)$"
+    seconds_added = rf"regexp_replace({written}, '{minutes}', '\1:00\2')"
+    return f"""case
+        when {written} like '{_DAY}' then try_cast({written} as timestamp)
+        when not ({_is_time(written)}) then null
+        when {written} like '{_DAY}%+%' or {written} like '{_DAY}%-%'
+        then timezone('UTC', try_cast({seconds_added} as timestamptz))
+        else coalesce(
+            try_cast({written} as timestamp),
+            try_cast(rtrim({written}, 'Z') as timestamp)
+        )
+    end"""
+
+
+def _is_time(written: str) -> str:
+    return " or ".join(f"{written} like '{pattern}'" for pattern in _TIME)

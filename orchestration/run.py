@@ -1,0 +1,96 @@
+"""One run of the billing job in this process, and what came of it."""
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration import ledger, progress
+from orchestration.audit import AuditLog
+from orchestration.errors import BillingError
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.warehouse import open_files
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked to do; see BillingRun."""
+
+    home: Path
+    landing: Path
+    as_of: date
+    issue_through: date | None = None
+    accept_missing: tuple[str, ...] = ()
+    target: str | None = None
+
+
+def run_billing(settings: Settings) -> list[str]:
+    """Run the job; returns the numbers of the invoices it issued, in order.
+
+    Raises BillingError when a check or a rule stopped it: the message says what was
+    issued before that, if anything was.
+    """
+    home = Home(settings.home)
+    with home.lock("billing run"):
+        before = _issued(home)
+        try:
+            _execute(settings, home)
+        except BillingError as error:
+            AuditLog(home.audit).append("refusal", "run", detail={"why": str(error)})
+            raise
+        finally:
+            progress.finish()
+        return [number for number in _issued(home) if number not in before]
+
+
+def _execute(settings: Settings, home: Home) -> None:
+    os.environ["BILLING_HOME"] = str(home.path)
+    # Only now: the assets are made from the manifest, which needs a home and its keys.
+    from orchestration.definitions import defs
+
+    billing_run = {
+        "home": str(home.path),
+        "landing": str(settings.landing.absolute()),
+        "as_of": settings.as_of.isoformat(),
+        "issue_through": (
+            settings.issue_through.isoformat() if settings.issue_through else ""
+        ),
+        "accept_missing": list(settings.accept_missing),
+        "dbt_target": settings.target,
+    }
+    # In memory: keeping each event in Dagster's own database would take longer than
+    # the billing. What a run did is in the audit log.
+    with dg.DagsterInstance.ephemeral() as instance:
+        try:
+            defs.resolve_job_def("billing").execute_in_process(
+                instance=instance,
+                run_config={
+                    "resources": {"billing_run": {"config": billing_run}},
+                    "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                },
+            )
+        except Exception as error:
+            raise _reason(error) from error
+
+
+def _reason(error: BaseException) -> BaseException:
+    """What stopped a run, taken out of what Dagster wraps around it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BillingError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return error
+
+
+def _issued(home: Home) -> list[str]:
+    if not home.ledger.exists():
+        return []
+    with open_files(home, Keys.of(home)) as connection:
+        ledger.open_ledger(connection)
+        rows = connection.execute(
+            "select invoice_number from ledger.book.invoices order by 1"
+        ).fetchall()
+    return [number for (number,) in rows]

@@ -1,0 +1,99 @@
+"""What a person is told at the end of a run, read from what was published."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.home import Home
+from orchestration.landed_files import unknown_entries
+
+_console = Console(highlight=False)
+
+
+def print_summary(
+    home_path: Path, landing: Path, as_of: date, issued: list[str]
+) -> None:
+    """Invoices issued by this run, drafts, what was held or rejected, where to look."""
+    home = Home(home_path)
+    with duckdb.connect(str(home.publication), read_only=True) as connection:
+        if issued:
+            _print_invoices(connection, f"Issued as of {as_of}", issued)
+        else:
+            _console.print(f"No invoice issued as of {as_of}.")
+        _print_problems(connection)
+    for warning in unknown_entries(landing):
+        _console.print(f"[yellow]Warning:[/yellow] {warning}")
+    _console.print(f"Published: {home.publication}")
+    if issued:
+        _console.print(f"Look at one: billing invoice {issued[0]}")
+
+
+def print_drafts(home_path: Path, through: date) -> None:
+    """The drafts that closing would issue, in the order of their numbers."""
+    home = Home(home_path)
+    with duckdb.connect(str(home.publication), read_only=True) as connection:
+        drafts = [
+            invoice_id
+            for (invoice_id,) in connection.execute(
+                "select invoice_id from finance.invoices "
+                "where status = 'draft' and invoice_date <= $1 "
+                "order by invoice_date, customer_id, invoice_group, currency",
+                [through],
+            ).fetchall()
+        ]
+        if drafts:
+            _print_invoices(connection, f"Would be issued through {through}", drafts)
+        else:
+            _console.print(f"Nothing would be issued through {through}.")
+
+
+def _print_invoices(
+    connection: duckdb.DuckDBPyConnection, title: str, invoice_ids: list[str]
+) -> None:
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for heading in ("Invoice", "Date", "Customer", "Lines"):
+        table.add_column(heading)
+    table.add_column("Total", justify="right")
+    rows = connection.execute(
+        "select coalesce(invoice_number, '(draft)'), invoice_date, customer_name, "
+        "(select count(*) from finance.invoice_lines "
+        " where invoice_lines.invoice_id = invoices.invoice_id), total, currency "
+        "from finance.invoices where invoice_id in (select unnest($1)) "
+        "order by invoice_number, invoice_date, customer_id, invoice_group, currency",
+        [invoice_ids],
+    ).fetchall()
+    for number, day, customer, lines, total, currency in rows:
+        table.add_row(number, f"{day}", customer, f"{lines}", f"{total:,} {currency}")
+    _console.print(table)
+
+
+def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
+    (drafts,) = connection.execute(
+        "select count(*) from finance.invoices where status = 'draft'"
+    ).fetchone()
+    _console.print(f"Drafts: {drafts}")
+    for contract_id, source_file, line, reason in connection.execute(
+        "select contract_id, source_file, line, reason from ("
+        "select *, row_number() over (partition by contract_id "
+        "order by source_file, line, column_name) as place "
+        "from quality.rejected_rows where contract_id is not null) where place = 1 "
+        "order by contract_id"
+    ).fetchall():
+        _console.print(
+            f"[yellow]Held:[/yellow] contract {contract_id}: "
+            f"{source_file}, line {line}: {reason}"
+        )
+    for reason, count in connection.execute(
+        "select reason, sum(rows) from quality.usage_outcomes "
+        "where outcome = 'rejected' group by reason order by reason"
+    ).fetchall():
+        _console.print(f"Usage rejected: {count} {reason}")
+    (rejected,) = connection.execute(
+        "select count(*) from quality.rejected_rows"
+    ).fetchone()
+    if rejected:
+        _console.print(f"Rows rejected: {rejected} (quality.rejected_rows says why)")

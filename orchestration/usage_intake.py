@@ -1,0 +1,319 @@
+"""Usage events: from the files of a landing directory into the restricted schema.
+
+Rows go from a file into the encrypted database in SQL, a file at a time, each in one
+transaction, so that a run that is killed leaves whole files only. Patients become
+tokens on the way and nothing else of them is stored (HP-2, HP-3, HP-6). A file is known
+by its content: one seen before is not read again, unless rows of it were kept without
+their patient and what was missing has come.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration import tokens, usage_store, usage_terms
+from orchestration.errors import BillingError
+from orchestration.landed_files import LandedFile, feed_files
+from orchestration.project import read_seed
+from orchestration.readers import events, landed_columns, sent_rows, synthea
+from orchestration.readers.csv_lines import UnreadableFile
+from orchestration.readers.landed_columns import Columns, columns_of
+
+FORMATS = {"events": events, "synthea": synthea}
+_NOTES = ("readme", "license", "licence", "notice")
+
+
+@dataclass
+class UsageIntake:
+    """What one load did.
+
+    `failed` are files that could not be read, of which nothing was stored, each with
+    its name and what to do; rows and unreadable rows are those of the files read now.
+    """
+
+    files_read: int = 0
+    files_known: int = 0
+    rows_read: int = 0
+    unreadable: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A feed as `seeds/usage_feeds.csv` has it; `format` None: by content."""
+
+    name: str
+    format: str | None = None
+    time_zone: str | None = None
+    has_phi: bool = True
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """A file to read, and the files known by the same name whose rows it replaces."""
+
+    feed: Feed
+    file: LandedFile
+    replaces: tuple[str, ...] = ()
+
+
+def load_usage(
+    connection: duckdb.DuckDBPyConnection,
+    landing: Path,
+    as_of: date,
+    token_key: str,
+    progress: Callable[[str], None] = lambda message: None,
+) -> UsageIntake:
+    """Read every usage file that is new, changed or mended.
+
+    `connection` has the warehouse as its default database, with the contract tables
+    loaded. Raises BillingError if the seed cannot be read, if the warehouse's tokens
+    were made with another key, or if there is no room; errors never quote a row.
+    """
+    feeds = _feeds(connection)
+    landed = feed_files(landing)
+    key_id = tokens.token_key_id(token_key)
+    usage_store.make_tables(connection)
+    usage_store.check_token_key(connection, key_id)
+    names = sorted(set(landed) | usage_store.known_feeds(connection))
+    phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
+    intake = UsageIntake()
+    try:
+        usage_terms.make(connection, names, phi_feeds, as_of, token_key)
+        loader = _Loader(connection, as_of, key_id, intake, progress)
+        read = set()
+        for name, files in landed.items():
+            feed = feeds.get(name, Feed(name))
+            read |= loader.load_new(feed, files)
+        mended = usage_terms.mended_files(connection, as_of) - read
+        loader.load_again(feeds, landed, mended)
+    except duckdb.Error as error:
+        raise _stopped(error) from None
+    finally:
+        usage_terms.drop(connection)
+    intake.failed.sort()
+    return intake
+
+
+class _Loader:
+    """The files of one load, in order, and what came of them."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        as_of: date,
+        key_id: str,
+        intake: UsageIntake,
+        progress: Callable[[str], None],
+    ) -> None:
+        self.connection = connection
+        self.as_of = as_of
+        self.key_id = key_id
+        self.intake = intake
+        self.progress = progress
+
+    def load_new(self, feed: Feed, files: list[LandedFile]) -> set[tuple[str, str]]:
+        """Read a feed's files that are not known; gives (feed, file id) of those."""
+        known = usage_store.known_files(self.connection, feed.name)
+        format_name = feed.format or next(
+            (file.format for file in known.values()), None
+        )
+        format_name = format_name or self._format_found(files)
+        files = self._candidates(files, format_name)
+        landed = {file.content_hash: file for file in reversed(files)}
+        current = {
+            file_id
+            for file_id, file in known.items()
+            if (file.format, file.has_phi) == (format_name, feed.has_phi)
+        }
+        for file_id in known.keys() & landed.keys():
+            if known[file_id].source_file != landed[file_id].name:
+                usage_store.rename(
+                    self.connection, feed.name, file_id, landed[file_id].name
+                )
+        gone = {
+            file.source_file: file_id
+            for file_id, file in known.items()
+            if file_id not in landed
+        }
+        new = [
+            _Reading(feed, file, tuple(filter(None, [gone.get(file.name)])))
+            for file_id, file in landed.items()
+            if file_id not in current
+        ]
+        self.intake.files_known += len(landed) - len(new)
+        return self._load(new, format_name)
+
+    def load_again(
+        self,
+        feeds: dict[str, Feed],
+        landed: dict[str, list[LandedFile]],
+        mended: set[tuple[str, str]],
+    ) -> None:
+        """Read files again whose rows may now have their patient."""
+        for name, files in landed.items():
+            known = usage_store.known_files(self.connection, name)
+            again = {
+                file.content_hash: _Reading(feeds.get(name, Feed(name)), file)
+                for file in reversed(files)
+                if (name, file.content_hash) in mended
+            }
+            if again:
+                self.intake.files_known -= len(again)
+                format_name = known[next(iter(again))].format
+                self._load(list(again.values()), format_name)
+
+    def _load(
+        self, readings: list[_Reading], format_name: str | None
+    ) -> set[tuple[str, str]]:
+        opened = []
+        for reading in readings:
+            try:
+                opened.append((reading, self._columns(reading.file, format_name)))
+            except UnreadableFile as error:
+                self._fail(reading.file, error)
+        # A procedure's facility is that of its encounter, so encounters come first.
+        opened.sort(
+            key=lambda pair: (
+                format_name == "synthea" and synthea.is_procedures(pair[1]),
+                pair[0].file.name,
+            )
+        )
+        read = set()
+        for number, (reading, columns) in enumerate(opened, start=1):
+            try:
+                rows, unreadable = self._load_file(reading, columns, format_name)
+            except UnreadableFile as error:
+                self._fail(reading.file, error)
+                continue
+            read.add((reading.feed.name, reading.file.content_hash))
+            self.intake.files_read += 1
+            self.intake.rows_read += rows
+            self.intake.unreadable += unreadable
+            self.progress(
+                f"{reading.file.name}: {rows:,} rows "
+                f"({number:,} of {len(opened):,} files of {reading.feed.name})"
+            )
+        return read
+
+    def _load_file(
+        self, reading: _Reading, columns: Columns, format_name: str
+    ) -> tuple[int, int]:
+        feed, file = reading.feed, reading.file
+        selection = FORMATS[format_name].selection(columns, feed.time_zone)
+        try:
+            opened = sent_rows.open_rows(self.connection, columns, selection)
+            usage_terms.place_rows(self.connection, feed.name)
+            stored = usage_store.StoredFile(
+                feed.name, file.content_hash, file.name, format_name, feed.has_phi
+            )
+            unreadable = usage_store.store(
+                self.connection,
+                stored,
+                reading.replaces,
+                opened.rows,
+                self.key_id,
+                self.as_of,
+            )
+        except duckdb.Error as error:
+            raise _stopped(error) from None
+        finally:
+            usage_terms.drop_placed(self.connection)
+            sent_rows.close_rows(self.connection)
+        return opened.rows, unreadable
+
+    def _columns(self, file: LandedFile, format_name: str | None) -> Columns:
+        columns = columns_of(self.connection, file.path)
+        if format_name is None:
+            raise UnreadableFile(
+                "has the header of no usage format (events: "
+                f"{', '.join(events.REQUIRED)}; synthea: its encounters.csv or "
+                "procedures.csv); mend the header, or name the feed's format in "
+                "seeds/usage_feeds.csv"
+            )
+        if format_name == "synthea" and not synthea.is_format(columns):
+            raise UnreadableFile(
+                "is neither encounters.csv nor procedures.csv of a Synthea export"
+            )
+        return columns
+
+    def _format_found(self, files: list[LandedFile]) -> str | None:
+        """The format of the first file whose header is known, likely ones first."""
+        readable = [file for file in files if _is_table(file.path)]
+        for file in sorted(
+            readable, key=lambda file: synthea.is_other_table(file.path)
+        ):
+            try:
+                columns = columns_of(self.connection, file.path)
+            except UnreadableFile:
+                continue
+            for name, reader in FORMATS.items():
+                if reader.is_format(columns):
+                    return name
+        return None
+
+    def _candidates(
+        self, files: list[LandedFile], format_name: str | None
+    ) -> list[LandedFile]:
+        candidates = []
+        for file in files:
+            if format_name == "synthea" and synthea.is_other_table(file.path):
+                continue
+            if _is_table(file.path):
+                candidates.append(file)
+            elif not file.path.name.lower().startswith(_NOTES):
+                self.intake.warnings.append(
+                    f"{file.name} is not read: usage files end in "
+                    f"{', '.join(landed_columns.SUFFIXES)}."
+                )
+        return candidates
+
+    def _fail(self, file: LandedFile, error: UnreadableFile) -> None:
+        self.intake.failed.append((file.name, str(error)))
+
+
+def _is_table(path: Path) -> bool:
+    return path.name.endswith(landed_columns.SUFFIXES)
+
+
+def _stopped(error: duckdb.Error) -> Exception:
+    return sent_rows.told(error)
+
+
+def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
+    """Feeds of the seed by name; a mistake there is named with its line."""
+    feeds = {}
+    for line, row in enumerate(read_seed("usage_feeds"), start=2):
+        sent = {name: (row.get(name) or "").strip() for name in row if name}
+        place = f"seeds/usage_feeds.csv, line {line}"
+        if sent["format"] not in ("", *FORMATS):
+            raise BillingError(
+                f"{place}: format {sent['format']!r} is none of {', '.join(FORMATS)}."
+            )
+        if sent["has_phi"].lower() not in ("", "true", "false"):
+            raise BillingError(
+                f"{place}: has_phi {sent['has_phi']!r} is neither true nor false."
+            )
+        if sent["time_zone"] and not _is_time_zone(connection, sent["time_zone"]):
+            raise BillingError(
+                f"{place}: time_zone {sent['time_zone']!r} is not known; write it as "
+                "in America/Chicago."
+            )
+        feeds[sent["feed"]] = Feed(
+            name=sent["feed"],
+            format=sent["format"] or None,
+            time_zone=sent["time_zone"] or None,
+            has_phi=sent["has_phi"].lower() != "false",
+        )
+    return feeds
+
+
+def _is_time_zone(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    found = connection.execute(
+        "select count(*) from pg_timezone_names() where name = ?", [name]
+    ).fetchone()
+    return found[0] > 0

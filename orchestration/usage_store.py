@@ -1,0 +1,231 @@
+"""Where usage rows are kept: `restricted.usage_rows` and what is known of files."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+
+from orchestration.errors import BillingError
+from orchestration.readers.csv_lines import UnreadableFile
+from orchestration.readers.sent_rows import REFUSED, SENT, told
+from orchestration.usage_terms import CUSTOMERS, PLACED, TOKENS, may_keep
+
+_TABLES = (
+    """raw.usage_files (
+        feed varchar, file_id varchar, source_file varchar, format varchar,
+        has_phi boolean, rows_read bigint, unreadable bigint
+    )""",
+    """raw.unreadable_usage_rows (
+        feed varchar, file_id varchar, source_file varchar, line bigint,
+        column_name varchar, reason varchar
+    )""",
+    """restricted.usage_rows (
+        feed varchar, file_id varchar, line bigint, event_id varchar,
+        event_type varchar, facility varchar, encounter_id varchar,
+        patient_token varchar, token_key varchar, is_patient_withheld boolean,
+        service_date date, received_at timestamp, quantity decimal(18, 4),
+        status varchar, class varchar, code varchar
+    )""",
+)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A usage file as the warehouse knows it; `file_id` is the hash of its bytes."""
+
+    feed: str
+    file_id: str
+    source_file: str
+    format: str
+    has_phi: bool
+
+
+def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make what is missing of schemas and tables."""
+    for schema in ("raw", "restricted"):
+        connection.execute(f"create schema if not exists {schema}")
+    for table in _TABLES:
+        connection.execute(f"create table if not exists {table}")
+
+
+def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
+    """Stop if stored tokens were made with another key: patients would count twice."""
+    others = connection.execute(
+        "select distinct token_key from restricted.usage_rows where token_key <> ?",
+        [key_id],
+    ).fetchall()
+    if others:
+        raise BillingError(
+            f"The token key (id {key_id}) is not the one that the warehouse's patient "
+            f"tokens were made with (id {others[0][0]}). Give that key by "
+            "BILLING_TOKEN_KEY or keys/, or remove warehouse.duckdb to load all usage "
+            "anew."
+        )
+
+
+def known_feeds(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    """Feeds of which a file was read."""
+    rows = connection.execute("select distinct feed from raw.usage_files").fetchall()
+    return {feed for (feed,) in rows}
+
+
+def known_files(
+    connection: duckdb.DuckDBPyConnection, feed: str
+) -> dict[str, StoredFile]:
+    """Files of a feed that were read, by their id."""
+    rows = connection.execute(
+        "select feed, file_id, source_file, format, has_phi from raw.usage_files "
+        "where feed = ? order by source_file",
+        [feed],
+    ).fetchall()
+    return {row[1]: StoredFile(*row) for row in rows}
+
+
+def rename(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, name: str
+) -> None:
+    """A known file lies under another name now."""
+    connection.begin()
+    for table in ("usage_files", "unreadable_usage_rows"):
+        connection.execute(
+            f"update raw.{table} set source_file = ? where feed = ? and file_id = ?",
+            [name, feed, file_id],
+        )
+    connection.commit()
+
+
+def store(
+    connection: duckdb.DuckDBPyConnection,
+    file: StoredFile,
+    replaces: tuple[str, ...],
+    rows: int,
+    key_id: str,
+    as_of: date,
+) -> int:
+    """Keep the rows in hand, in one transaction, and give how many are unreadable.
+
+    `rows` is the number of records in the file; each is stored or unreadable, else
+    UnreadableFile is raised and nothing is kept. Rows of the same file and of
+    `replaces` (file ids) are deleted.
+    """
+    connection.begin()
+    try:
+        for file_id in {file.file_id, *replaces}:
+            _forget(connection, file.feed, file_id)
+        stored = _insert_rows(connection, file, key_id, as_of)
+        unreadable = _insert_unreadable(connection, file)
+        if stored + unreadable != rows:
+            raise UnreadableFile("changed while it was read; run again")
+        connection.execute(
+            "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?)",
+            [
+                file.feed,
+                file.file_id,
+                file.source_file,
+                file.format,
+                file.has_phi,
+                rows,
+                unreadable,
+            ],
+        )
+        connection.commit()
+    except duckdb.Error as error:
+        _roll_back(connection)
+        raise told(error) from None
+    except UnreadableFile:
+        _roll_back(connection)
+        raise
+    return unreadable
+
+
+def _forget(connection: duckdb.DuckDBPyConnection, feed: str, file_id: str) -> None:
+    known = connection.execute(
+        "select count(*) from raw.usage_files where feed = ? and file_id = ?",
+        [feed, file_id],
+    ).fetchone()[0]
+    if known:
+        for table in (
+            "restricted.usage_rows",
+            "raw.unreadable_usage_rows",
+            "raw.usage_files",
+        ):
+            connection.execute(
+                f"delete from {table} where feed = ? and file_id = ?", [feed, file_id]
+            )
+
+
+def _insert_rows(
+    connection: duckdb.DuckDBPyConnection, file: StoredFile, key_id: str, as_of: date
+) -> int:
+    return connection.execute(
+        f"""
+        insert into restricted.usage_rows
+        with judged as (
+            select
+                placed.*,
+                -- Not in the join: on anything but equality it is 1,000 times slower.
+                case
+                    when {may_keep("placed", "customers")} then patients.patient_token
+                end as patient_token
+            from {PLACED} as placed
+            left join {CUSTOMERS} as customers
+                on customers.feed = cast(? as varchar)
+                and placed.place = customers.facility
+            left join {TOKENS} as patients
+                on customers.customer_id = patients.customer_id
+                and placed.patient_id = patients.patient_id
+            where placed.broken_column is null
+        )
+        select
+            cast(? as varchar),
+            cast(? as varchar),
+            line,
+            event_id,
+            event_type,
+            facility,
+            encounter_id,
+            patient_token,
+            case when patient_token is not null then cast(? as varchar) end,
+            patient_id is not null and patient_token is null,
+            service_date,
+            received_at,
+            quantity,
+            status,
+            class,
+            code
+        from judged""",
+        [as_of, as_of, file.feed, file.feed, file.file_id, key_id],
+    ).fetchone()[0]
+
+
+def _insert_unreadable(connection: duckdb.DuckDBPyConnection, file: StoredFile) -> int:
+    return connection.execute(
+        f"""
+        insert into raw.unreadable_usage_rows
+        with refused as (
+            select line, column_name, reason from {REFUSED}
+            union all
+            select
+                line,
+                broken_column,
+                case broken_column
+                    when 'status' then 'is neither final nor cancelled'
+                    else 'is empty'
+                end
+            from {SENT}
+            where broken_column is not null
+        )
+        select cast(? as varchar), cast(? as varchar), cast(? as varchar), line,
+            column_name, reason
+        from refused
+        order by line""",
+        [file.feed, file.file_id, file.source_file],
+    ).fetchone()[0]
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.rollback()
+    except duckdb.Error:
+        # Nothing to roll back: the engine has ended the transaction itself.
+        return

@@ -1,0 +1,186 @@
+"""Whose patient a usage row is about, and whether it may be kept as a token.
+
+Temporary tables of one load: `usage_customers` (feed, facility as sent → customer_id,
+agreed_through: the last day of the customer's latest agreement that has begun by the
+as-of day), the customers' keys, and per file the rows' facilities and tokens.
+A row keeps its token if an agreement is in force on any day from its receipt to the
+as-of day, that is if agreed_through is not before its receipt (HP-6).
+"""
+
+from datetime import date
+
+import duckdb
+
+from orchestration import tokens
+from orchestration.readers.sent_rows import SENT
+
+CUSTOMERS = "temp.main.usage_customers"
+PLACED = "temp.main.usage_placed"
+TOKENS = "temp.main.usage_tokens"
+_KEYS = "temp.main.usage_customer_keys"
+_ENCOUNTERS = "temp.main.usage_encounters"
+_OPEN_END = "date '9999-12-31'"
+
+
+def may_keep(row: str, customer: str) -> str:
+    """SQL of the rule; its only parameter, twice, is the as-of day."""
+    as_of = "cast(? as date)"
+    receipt = f"coalesce(cast({row}.received_at as date), {row}.service_date, {as_of})"
+    return f"{customer}.agreed_through >= least({receipt}, {as_of})"
+
+
+def make(
+    connection: duckdb.DuckDBPyConnection,
+    feeds: list[str],
+    phi_feeds: set[str],
+    as_of: date,
+    token_key: str,
+) -> None:
+    """Make the tables that hold for the whole load."""
+    drop(connection)
+    connection.execute(
+        f"""
+        create temp table usage_customers as
+        with feeds as (
+            select unnest(cast(? as varchar[])) as feed
+        ),
+        agreements as (
+            select customer_id, max(coalesce(ends_on, {_OPEN_END})) as agreed_through
+            from raw.baas
+            where effective_on <= cast(? as date)
+            group by customer_id
+        ),
+        named as (
+            select feed, identifier as facility, min(facility_id) as facility_id
+            from raw.facility_identifiers
+            group by feed, identifier
+        ),
+        placed as (
+            select feed, facility, facility_id from named
+            union all
+            select feeds.feed, facilities.facility_id, facilities.facility_id
+            from feeds
+            cross join raw.facilities as facilities
+            anti join named
+                on feeds.feed = named.feed and facilities.facility_id = named.facility
+        )
+        select
+            placed.feed,
+            placed.facility,
+            facilities.customer_id,
+            case
+                when list_contains(cast(? as varchar[]), placed.feed)
+                then agreements.agreed_through
+                else {_OPEN_END}
+            end as agreed_through
+        from placed
+        inner join raw.facilities as facilities using (facility_id)
+        left join agreements using (customer_id)""",
+        [feeds, as_of, sorted(phi_feeds)],
+    )
+    customers = f"(select distinct customer_id from {CUSTOMERS})"
+    connection.execute(
+        f"create temp table usage_customer_keys as {tokens.customer_keys(customers)}",
+        [token_key],
+    )
+
+
+def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Make of the rows in hand the relation `usage_placed` and the patients' tokens."""
+    drop_placed(connection)
+    sent = f"select cast(? as varchar) as feed, encounter_id from {SENT}"
+    connection.execute(
+        f"create temp table usage_encounters as {_latest_encounters(sent)}", [feed]
+    )
+    connection.execute(f"""
+        create temp view usage_placed as
+        select sent.*, coalesce(sent.facility, encounters.facility) as place
+        from {SENT} as sent
+        left join {_ENCOUNTERS} as encounters
+            on sent.encounter_id = encounters.encounter_id""")
+    connection.execute(
+        f"""
+        create temp table usage_tokens as
+        with patients as (
+            select distinct customers.customer_id, placed.patient_id
+            from {PLACED} as placed
+            inner join {CUSTOMERS} as customers
+                on customers.feed = cast(? as varchar)
+                and customers.facility = placed.place
+            where placed.patient_id is not null
+                and customers.agreed_through is not null
+        )
+        select customer_id, patient_id, {tokens.patient_token()} as patient_token
+        from patients inner join {_KEYS} using (customer_id)""",
+        [feed],
+    )
+
+
+def mended_files(
+    connection: duckdb.DuckDBPyConnection, as_of: date
+) -> set[tuple[str, str]]:
+    """(feed, file id) of stored rows without their patient that may now have it."""
+    withheld = """
+        select distinct feed, encounter_id from restricted.usage_rows
+        where is_patient_withheld"""
+    rows = connection.execute(
+        f"""
+        with encounters as ({_latest_encounters(withheld)})
+        select distinct usage_rows.feed, usage_rows.file_id
+        from restricted.usage_rows as usage_rows
+        left join encounters
+            on usage_rows.feed = encounters.feed
+            and usage_rows.encounter_id = encounters.encounter_id
+        inner join {CUSTOMERS} as customers
+            on usage_rows.feed = customers.feed
+            and coalesce(usage_rows.facility, encounters.facility) = customers.facility
+        where usage_rows.is_patient_withheld
+            and {may_keep("usage_rows", "customers")}""",
+        [as_of, as_of],
+    ).fetchall()
+    return set(rows)
+
+
+def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what `place_rows` made; raw patient identifiers among it."""
+    connection.execute(f"drop table if exists {TOKENS}")
+    connection.execute(f"drop view if exists {PLACED}")
+    connection.execute(f"drop table if exists {_ENCOUNTERS}")
+
+
+def drop(connection: duckdb.DuckDBPyConnection) -> None:
+    """Drop what `make` made, the customers' keys among it."""
+    connection.execute(f"drop table if exists {CUSTOMERS}")
+    connection.execute(f"drop table if exists {_KEYS}")
+
+
+def _latest_encounters(wanted: str) -> str:
+    """SQL of feed, encounter_id, facility: as the row received last has it.
+
+    `wanted` is SQL of feed and encounter_id.
+    """
+    return f"""
+        with wanted as ({wanted}),
+        ranked as (
+            select
+                usage_rows.feed,
+                usage_rows.event_id as encounter_id,
+                usage_rows.facility,
+                row_number() over (
+                    partition by usage_rows.feed, usage_rows.event_id
+                    order by
+                        usage_rows.received_at desc nulls last,
+                        usage_rows.status = 'cancelled' desc,
+                        usage_files.source_file desc,
+                        usage_rows.line desc
+                ) as place
+            from restricted.usage_rows as usage_rows
+            inner join raw.usage_files as usage_files
+                on usage_rows.feed = usage_files.feed
+                and usage_rows.file_id = usage_files.file_id
+            semi join wanted
+                on usage_rows.feed = wanted.feed
+                and usage_rows.event_id = wanted.encounter_id
+            where usage_rows.event_type = 'encounter'
+        )
+        select feed, encounter_id, facility from ranked where place = 1"""

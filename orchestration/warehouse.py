@@ -1,0 +1,85 @@
+"""Connections to the encrypted DuckDB files: the warehouse and the ledger."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import duckdb_extensions
+
+from orchestration.errors import BillingError
+from orchestration.home import Home
+from orchestration.keys import Keys
+
+
+@contextlib.contextmanager
+def open_files(
+    home: Home, keys: Keys, *, read_only: bool = False, memory_limit: str | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection with `warehouse` (the default) and `ledger` attached, then closed.
+
+    Both are AES-256 encrypted and made on first use; what does not fit in memory
+    spills encrypted to the work directory. Raises BillingError for a wrong key or a
+    damaged file, which is left as it is.
+    """
+    connection = duckdb.connect()
+    try:
+        load_encryption(connection)
+        connection.execute("set temp_file_encryption = true")
+        connection.execute(f"set temp_directory = {quoted(home.spill)}")
+        if memory_limit is not None:
+            connection.execute(f"set memory_limit = {quoted(memory_limit)}")
+        attach(connection, home.warehouse, "warehouse", keys.warehouse, read_only)
+        attach(connection, home.ledger, "ledger", keys.ledger, read_only)
+        connection.execute("use warehouse")
+        yield connection
+    finally:
+        connection.close()
+
+
+def load_encryption(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load OpenSSL's ciphers, which DuckDB needs to write encrypted files."""
+    try:
+        connection.execute("load httpfs")
+    except duckdb.IOException:
+        duckdb_extensions.import_extension("httpfs")
+        connection.execute("load httpfs")
+
+
+def attach(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    name: str,
+    key: str,
+    read_only: bool = False,
+) -> None:
+    """Attach an encrypted file. Raises BillingError if the key does not open it."""
+    options = [f"encryption_key {quoted(key)}"]
+    if read_only:
+        options.append("read_only")
+    try:
+        connection.execute(f"attach {quoted(path)} as {name} ({', '.join(options)})")
+    except duckdb.Error as error:
+        raise BillingError(_why_not(path, name, str(error))) from None
+
+
+def quoted(value: object) -> str:
+    """A value as an SQL string literal."""
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _why_not(path: Path, name: str, message: str) -> str:
+    variable = f"BILLING_{name.upper()}_KEY"
+    if "encryption key" in message.lower() or "decrypt" in message.lower():
+        return (
+            f"{path}: the key does not open it; nothing was changed. Give the key it "
+            f"was made with as {variable} or as the file keys/{name}"
+        )
+    if "lock" in message.lower():
+        return f"{path} is open in another program; close it and try again"
+    remedy = (
+        "delete it: the next run makes it again from landing and ledger"
+        if name == "warehouse"
+        else "restore it from its backup"
+    )
+    return f"{path} can't be opened as a DuckDB file; {remedy}"

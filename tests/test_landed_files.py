@@ -1,0 +1,136 @@
+"""What is found in a landing directory, and what is said of the rest."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestration.errors import BillingError
+from orchestration.landed_files import feed_files, table_files, unknown_entries
+
+
+def put(landing: Path, *names: str) -> None:
+    for name in names:
+        (landing / name).parent.mkdir(parents=True, exist_ok=True)
+        (landing / name).write_text(name, encoding="utf-8")
+
+
+def test_a_table_may_be_split_over_files_of_every_kind(tmp_path):
+    put(
+        tmp_path,
+        "contracts/customers.csv",
+        "contracts/customers.csv.gz",
+        "contracts/customers.parquet",
+        "contracts/customers/b.csv",
+        "contracts/customers/a.parquet",
+        "contracts/customers/.hidden.csv",
+        "contracts/customers/notes.txt",
+        "contracts/facilities.csv",
+    )
+    assert [file.name for file in table_files(tmp_path, "customers")] == [
+        "contracts/customers/a.parquet",
+        "contracts/customers/b.csv",
+        "contracts/customers.csv",
+        "contracts/customers.csv.gz",
+        "contracts/customers.parquet",
+    ]
+    assert table_files(tmp_path, "baas") == []
+
+
+def test_a_file_is_known_by_its_bytes(tmp_path):
+    put(tmp_path, "contracts/baas.csv")
+    (file,) = table_files(tmp_path, "baas")
+    assert file.path == tmp_path / "contracts/baas.csv"
+    assert file.content_hash == hashlib.sha256(b"contracts/baas.csv").hexdigest()
+
+
+def test_a_feed_is_a_folder_of_usage_with_files_at_any_depth(tmp_path):
+    put(
+        tmp_path,
+        "usage/vendor/2026/02/b.csv",
+        "usage/vendor/2026/01/a.csv",
+        "usage/vendor/.part",
+        "usage/another/x.parquet",
+        "usage/loose.csv",
+    )
+    (tmp_path / "usage/waiting").mkdir()
+    feeds = feed_files(tmp_path)
+    assert {feed: [file.name for file in files] for feed, files in feeds.items()} == {
+        "another": ["usage/another/x.parquet"],
+        "vendor": ["usage/vendor/2026/01/a.csv", "usage/vendor/2026/02/b.csv"],
+        "waiting": [],
+    }
+    assert list(feeds) == ["another", "vendor", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("contracts/custmers.csv", "Did you mean customers.csv?"),
+        ("contracts/Contract_Lines.csv", "Did you mean contract_lines.csv?"),
+        ("contracts/contracts.tsv", "Did you mean contracts.csv?"),
+        ("contracts/facilites/part.csv", "Did you mean facilities/?"),
+        ("contracts/zzz.bin", "contracts/zzz.bin is not read"),
+        ("contracts/customers/part.txt", "contracts/customers/part.txt is not read"),
+        (
+            "contract/customers.csv",
+            "contract/ is not read: nothing here has that name. "
+            "Did you mean contracts/?",
+        ),
+        ("receivables/payment.csv", "Did you mean payments.csv?"),
+        ("usage/encounters.csv", "each feed has its own folder"),
+        ("stray.csv", "stray.csv is not read"),
+    ],
+)
+def test_what_nothing_reads_is_named_with_its_likely_meaning(tmp_path, name, said):
+    put(tmp_path, "contracts/customers.csv", name)
+    (warning,) = unknown_entries(tmp_path)
+    assert name.split("/")[0] in warning
+    assert said in warning
+
+
+def test_known_names_and_notes_are_no_warning(tmp_path):
+    put(
+        tmp_path,
+        "README.md",
+        "contracts/customers/1.csv",
+        "contracts/baas.parquet",
+        "contracts/LICENSE",
+        "receivables/payments.csv",
+        "usage/README.txt",
+        "usage/vendor/any.thing",
+        ".cache/x",
+    )
+    assert unknown_entries(tmp_path) == []
+
+
+def test_a_feed_without_files_is_named(tmp_path):
+    put(tmp_path, "contracts/customers.csv")
+    (tmp_path / "usage/vendor").mkdir(parents=True)
+    assert unknown_entries(tmp_path) == ["usage/vendor/ is a feed without files."]
+
+
+@pytest.mark.parametrize("read", [feed_files, unknown_entries])
+def test_a_landing_directory_without_files_says_what_belongs_there(tmp_path, read):
+    (tmp_path / "contracts").mkdir()
+    put(tmp_path.parent, "a_file")
+    for landing, said in [
+        (tmp_path, "is empty"),
+        (tmp_path / "nowhere", "There is no landing directory"),
+        (tmp_path.parent / "a_file", "is a file"),
+    ]:
+        with pytest.raises(BillingError, match=said) as stopped:
+            read(landing)
+        assert "contracts/ (customers.csv" in str(stopped.value)
+        assert "--landing DIR" in str(stopped.value)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path):
+    put(tmp_path, "contracts/customers.csv")
+    folder = os.fsencode(tmp_path / "contracts") + b"/baas"
+    os.mkdir(folder)
+    with open(folder + b"/\xff.csv", "wb"):
+        pass
+    with pytest.raises(BillingError, match="rename the file"):
+        table_files(tmp_path, "baas")
