@@ -1,13 +1,18 @@
 """Random scenarios through the pipeline and through the model: equal to the cent.
 
 One batch runs many independent scenarios side by side, so that a run of the pipeline
-checks all of them. `BILLING_PROPERTY_BATCHES=50 pytest tests/test_property.py` is the
-long profile, with other seeds each time; `BILLING_PROPERTY_SCENARIOS` sets how many
-scenarios a batch has, `BILLING_PROPERTY_SEED` runs that one batch again, and
-`BILLING_PROPERTY_FEATURES=everything` adds what the pipeline does not yet bill.
+checks all of them; the suite runs one batch. The long profile has other seeds each time:
+
+    BILLING_PROPERTY_BATCHES=50 pytest tests/test_property.py
+
+`BILLING_PROPERTY_SCENARIOS` sets how many scenarios a batch has, `BILLING_PROPERTY_SEED`
+runs the batch of that seed alone, `BILLING_PROPERTY_SHRINK_ROUNDS` how long a failing
+scenario is made smaller, and `BILLING_PROPERTY_FEATURES=everything` adds what the
+pipeline does not bill yet.
 """
 
 import os
+from datetime import date
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -31,16 +36,19 @@ SEED = os.environ.get("BILLING_PROPERTY_SEED")
 SHRINK_ROUNDS = int(os.environ.get("BILLING_PROPERTY_SHRINK_ROUNDS", "6"))
 WANTS_ALL = os.environ.get("BILLING_PROPERTY_FEATURES") == "everything"
 FEATURES = EVERYTHING if WANTS_ALL else FIRST_INVOICE
-SEEDS = st.just(int(SEED)) if SEED else st.integers(0, 2**32 - 1)
+# Seed 9: three closes over the turn of a year and a leap February.
+SEEDS = st.integers(0, 2**32 - 1) if BATCHES else st.just(int(SEED or 9))
 
 
 @pytest.fixture(scope="session")
-def run_billing(request: pytest.FixtureRequest) -> RunBilling:
-    """The pipeline as a function, from the fixture `bill` of `conftest.py`."""
-    try:
-        return request.getfixturevalue("bill")
-    except pytest.FixtureLookupError:
-        pytest.skip("no fixture `bill` runs the pipeline yet: nothing to compare with")
+def run_billing() -> RunBilling:
+    """The billing job, run in this process; a held contract would hide differences."""
+    from orchestration.run import Settings, run_billing
+
+    def run(home: Path, landing: Path, as_of: date, through: date | None) -> None:
+        run_billing(Settings(home, landing, as_of, through))
+
+    return run
 
 
 def scenario_of(seed: int, index: int, schedule: list[Step], prefix: str) -> Scenario:
@@ -52,7 +60,6 @@ def scenario_of(seed: int, index: int, schedule: list[Step], prefix: str) -> Sce
 # The seed alone says everything, so hypothesis has nothing to shrink: `shrink` does.
 @settings(
     max_examples=int(BATCHES or 1),
-    derandomize=BATCHES is None,
     deadline=None,
     database=None,
     phases=[Phase.generate],
