@@ -1,13 +1,13 @@
 """Random scenarios through the pipeline and through the model: equal to the cent.
 
 One batch runs many independent scenarios side by side, so that a run of the pipeline
-checks all of them; the suite runs one batch. The long profile has other seeds each time:
+checks all of them; the suite runs one batch. The long profile draws other seeds:
 
     BILLING_PROPERTY_BATCHES=50 pytest tests/test_property.py
 
-`BILLING_PROPERTY_SCENARIOS` sets how many scenarios a batch has, `BILLING_PROPERTY_SEED`
-runs the batch of that seed alone, `BILLING_PROPERTY_SHRINK_ROUNDS` how long a failing
-scenario is made smaller, and `BILLING_PROPERTY_FEATURES=everything` adds what the
+BILLING_PROPERTY_SCENARIOS sets how many scenarios a batch has, BILLING_PROPERTY_SEED
+runs the batch of that seed alone, BILLING_PROPERTY_SHRINK_ROUNDS how long a failing
+scenario is made smaller, and BILLING_PROPERTY_FEATURES=everything adds what the
 pipeline does not bill yet.
 """
 
