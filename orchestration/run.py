@@ -16,6 +16,7 @@ from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
 
+
 @dataclass(frozen=True)
 class Settings:
     """What a run is asked to do; see BillingRun."""
