@@ -20,11 +20,11 @@
     "stg_billed_usage": ["line_id", "facility_id", "service_date"],
 } %}
 {% for view, columns in keys.items() %}
-select
-    '{{ view }}' as view_name,
-    count(*) as copies
-from {{ ref(view) }}
-group by {{ columns | join(', ') }}
-having count(*) > 1
-{{ "union all" if not loop.last }}
+    select
+        '{{ view }}' as view_name,
+        count(*) as copies
+    from {{ ref(view) }}
+    group by {{ columns | join(', ') }}
+    having count(*) > 1
+    {{ "union all" if not loop.last }}
 {% endfor %}

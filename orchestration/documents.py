@@ -94,14 +94,14 @@ def _line(line) -> list[str]:
         notes.append(f"tier {line['tier']}")
     if line["discount_percent"]:
         notes.append(
-            f"list price {_plain(line['list_price'])} "
+            f"list price {_price(line['list_price'])} "
             f"less {_plain(line['discount_percent'])} %"
         )
     if line["proration"] is not None and line["proration"] != 1:
         notes.append(f"prorated {_plain(line['proration'])}")
     if line["amendment_id"]:
         notes.append(f"amendment {line['amendment_id']}")
-    price = "" if line["unit_price"] is None else _plain(line["unit_price"])
+    price = "" if line["unit_price"] is None else _price(line["unit_price"])
     service = f"{line['service_start']} – {line['service_end']}"
     text = [
         f"{line['line_number']:>3} {line['description']}  "
@@ -127,7 +127,13 @@ def _ends(left: str | None, right: str) -> str:
     return f"{left}{right:>{max(WIDTH - len(left), 0)}}".rstrip()
 
 
+def _price(value) -> str:
+    """A price with its cents, and more places only where it has them."""
+    whole, _, places = f"{value:,f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
 def _plain(value) -> str:
-    """A decimal without the zeros at its end: 90, 1.205, 1,000."""
+    """A decimal without the zeros at its end: 90, 1.5, 1,000."""
     text = f"{value:,f}"
     return text.rstrip("0").rstrip(".") if "." in text else text

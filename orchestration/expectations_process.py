@@ -4,6 +4,7 @@ Its import takes as long as billing a month; beside the rest of the start it cos
 run nothing on two cores. The process ends with the one that started it.
 """
 
+import atexit
 import functools
 import multiprocessing
 from multiprocessing.connection import Connection
@@ -23,6 +24,8 @@ class ExpectationsProcess:
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
+        # Hung up on, it ends by itself and leaves nothing behind.
+        atexit.register(self._hang_up)
 
     def validate(
         self, tables: dict[str, pandas.DataFrame]
@@ -39,6 +42,11 @@ class ExpectationsProcess:
         if isinstance(outcome, BillingError):
             raise outcome
         return outcome
+
+
+    def _hang_up(self) -> None:
+        self._connection.close()
+        self._process.join(timeout=5)
 
 
 @functools.cache

@@ -92,7 +92,10 @@ def load_usage(
         mended = usage_terms.mended_files(connection, as_of) - read
         loader.load_again(feeds, landed, mended)
     except duckdb.Error as error:
-        raise _stopped(error) from None
+        raise BillingError(
+            f"Loading usage stopped inside the database ({type(error).__name__}); are "
+            "the contract tables loaded? Files loaded so far are kept; run again."
+        ) from None
     finally:
         usage_terms.drop(connection)
     intake.failed.sort()
@@ -220,7 +223,7 @@ class _Loader:
                 self.as_of,
             )
         except duckdb.Error as error:
-            raise _stopped(error) from None
+            raise sent_rows.told(error) from None
         finally:
             usage_terms.drop_placed(self.connection)
             sent_rows.close_rows(self.connection)
@@ -278,10 +281,6 @@ class _Loader:
 
 def _is_table(path: Path) -> bool:
     return path.name.endswith(landed_columns.SUFFIXES)
-
-
-def _stopped(error: duckdb.Error) -> Exception:
-    return sent_rows.told(error)
 
 
 def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:

@@ -1,15 +1,17 @@
-{#- Per `key`, the sum of `total` here is the sum of `part` in `parts`, to the last digit. -#}
-{% test reconciles(model, key, total, parts, part, where="true", parts_where="true") %}
+{#- Per `key`, the sum of `total` here is that of `part` in `parts`, to the last digit. -#}
+{% test reconciles(model, key, total, parts, part) %}
 with
 
 differences as (
-    select {{ key }}, {{ total }} as amount
+    select
+        {{ key }},
+        {{ total }} as amount
     from {{ model }}
-    where {{ where }}
     union all
-    select {{ key }}, -{{ part }} as amount
+    select
+        {{ key }},
+        -{{ part }} as amount
     from {{ parts }}
-    where {{ parts_where }}
 )
 
 select

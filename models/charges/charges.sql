@@ -2,14 +2,6 @@
 -- A6).
 with
 
-recurring as (
-    select * from {{ ref('recurring_charges') }}
-),
-
-usage as (
-    select * from {{ ref('usage_charges') }}
-),
-
 contracts as (
     select * from {{ ref('contracts') }}
 ),
@@ -19,41 +11,9 @@ versions as (
 ),
 
 owed as (
-    select
-        contract_id,
-        line_id,
-        version_start,
-        'recurring' as line_type,
-        cast(null as varchar) as meter,
-        tier,
-        quantity,
-        list_price,
-        discount_percent,
-        unit_price,
-        proration,
-        amount,
-        service_from,
-        service_to,
-        charge_date
-    from recurring
+    select * from {{ ref('recurring_charges') }}
     union all
-    select
-        contract_id,
-        line_id,
-        version_start,
-        'usage' as line_type,
-        meter,
-        tier,
-        quantity,
-        list_price,
-        discount_percent,
-        unit_price,
-        cast(null as decimal(19, 8)) as proration,
-        amount,
-        service_from,
-        service_to,
-        charge_date
-    from usage
+    select * from {{ ref('usage_charges') }}
 ),
 
 described as (

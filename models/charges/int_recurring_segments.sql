@@ -72,6 +72,8 @@ segments as (
             ) }}
 )
 
-select *
+select
+    *,
+    {{ days_between('service_from', 'service_to') }} as days
 from segments
 where quantity > 0

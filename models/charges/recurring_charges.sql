@@ -12,7 +12,8 @@ tiers as (
 
 tiered as (
     select
-        segments.*,
+        segments.line_id,
+        segments.service_from,
         tiers.tier,
         tiers.list_price,
         tiers.discount_percent,
@@ -42,65 +43,63 @@ tiered as (
 full_periods as (
     select
         line_id,
-        contract_id,
-        version_start,
-        pricing_model,
-        quantity_basis,
-        cents_step,
-        full_days,
         service_from,
-        service_to,
-        charge_date,
-        quantity,
         min(tier) as tier,
         min(list_price) as list_price,
         min(discount_percent) as discount_percent,
         min(unit_price) as unit_price,
         min(flat_fee) as flat_fee,
         sum({{ extended('units', 'unit_price') }} + {{ extended('1', 'flat_fee') }})
-            as full_amount,
-        {{ days_between('service_from', 'service_to') }} as days
+            as full_amount
     from tiered
-    group by
-        line_id,
-        contract_id,
-        version_start,
-        pricing_model,
-        quantity_basis,
-        cents_step,
-        full_days,
-        service_from,
-        service_to,
-        charge_date,
-        quantity
+    group by line_id, service_from
 ),
 
 charged as (
     select
-        line_id,
-        contract_id,
-        version_start,
-        quantity_basis,
-        cents_step,
-        case when pricing_model in ('volume', 'stairstep') then tier end as tier,
-        cast(
-            case pricing_model when 'flat' then 1 else quantity end as decimal(18, 4)
-        ) as quantity,
-        case when pricing_model <> 'graduated' then list_price end as list_price,
-        case when pricing_model <> 'graduated' then discount_percent end
-            as discount_percent,
-        case pricing_model
+        segments.line_id,
+        segments.contract_id,
+        segments.version_start,
+        'recurring' as line_type,
+        cast(null as varchar) as meter,
+        case
+            when segments.pricing_model in ('volume', 'stairstep')
+                then full_periods.tier
+        end as tier,
+        case segments.pricing_model
+            when 'flat' then cast(1 as decimal(18, 4)) else segments.quantity
+        end as quantity,
+        case
+            when segments.pricing_model <> 'graduated' then full_periods.list_price
+        end as list_price,
+        case
+            when segments.pricing_model <> 'graduated'
+                then full_periods.discount_percent
+        end as discount_percent,
+        case segments.pricing_model
             when 'graduated'
-                then {{ rounded_price('full_amount', whole_quantity('quantity')) }}
-            when 'stairstep' then flat_fee
-            else unit_price
+                then {{ rounded_price(
+                    'full_periods.full_amount', whole_quantity('segments.quantity')
+                ) }}
+            when 'stairstep' then full_periods.flat_fee
+            else full_periods.unit_price
         end as unit_price,
-        {{ rounded_price('100000000 * ' ~ whole('days'), 'full_days') }} as proration,
-        {{ rounded_amount('full_amount * days', 'full_days', 'cents_step') }} as amount,
-        service_from,
-        service_to,
-        charge_date
-    from full_periods
+        {{ rounded_price(
+            '100000000 * ' ~ whole('segments.days'), 'segments.full_days'
+        ) }} as proration,
+        {{ rounded_amount(
+            'full_periods.full_amount * segments.days',
+            'segments.full_days',
+            'segments.cents_step'
+        ) }} as amount,
+        segments.service_from,
+        segments.service_to,
+        segments.charge_date
+    from segments
+    inner join full_periods
+        on
+            segments.line_id = full_periods.line_id
+            and segments.service_from = full_periods.service_from
 )
 
 select * from charged

@@ -74,14 +74,15 @@ charged as (
         line_id,
         contract_id,
         version_start,
+        'usage' as line_type,
         meter,
-        cents_step,
         tier,
         cast(quantity as decimal(18, 4)) as quantity,
         list_price,
         discount_percent,
         case pricing_model when 'stairstep' then flat_fee else unit_price end
             as unit_price,
+        cast(null as decimal(19, 8)) as proration,
         {{ rounded_amount(
             '(' ~ extended('units', 'unit_price') ~ ' + ' ~ extended('1', 'flat_fee') ~ ')',
             '1', 'cents_step'

@@ -9,10 +9,6 @@ amendments as (
     select * from {{ ref('stg_amendments') }}
 ),
 
-held as (
-    select * from {{ ref('stg_held_contracts') }}
-),
-
 new_ends as (
     select
         contract_id,
@@ -35,13 +31,12 @@ running as (
         signed.billing_anchor_day,
         signed.payment_terms_days,
         signed.cents_step,
-        held.contract_id is not null as is_held,
+        signed.is_held,
         signed.starts_on as valid_from,
         {{ plus_days('coalesce(new_ends.new_ends_on, signed.ends_on)', 1) }} as valid_to
     from signed
     left join new_ends
         on signed.contract_id = new_ends.contract_id and new_ends.recency = 1
-    left join held on signed.contract_id = held.contract_id
 )
 
 select * from running

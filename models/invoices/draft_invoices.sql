@@ -21,40 +21,25 @@ issued as (
     group by extract(year from invoice_date)
 ),
 
-terms as (
-    select
-        lines.draft_id,
-        contracts.payment_terms_days,
-        contracts.po_number,
-        row_number() over (
-            partition by lines.draft_id
-            order by
-                case when contracts.po_number is null then 1 else 0 end,
-                {{ by_bytes('lines.contract_id') }}
-        ) as place
-    from lines
-    inner join contracts on lines.contract_id = contracts.contract_id
-),
-
-agreed as (
-    select
-        draft_id,
-        max(payment_terms_days) as payment_terms_days,
-        max(case when place = 1 then po_number end) as po_number
-    from terms
-    group by draft_id
-),
-
 totals as (
     select
-        draft_id,
-        customer_id,
-        invoice_group,
-        currency,
-        invoice_date,
-        cast(sum(amount) as decimal(18, 2)) as total
+        lines.draft_id,
+        lines.customer_id,
+        lines.invoice_group,
+        lines.currency,
+        lines.invoice_date,
+        max(contracts.payment_terms_days) as payment_terms_days,
+        min(case when contracts.po_number is not null then lines.contract_id end)
+            as ordering_contract_id,
+        cast(sum(lines.amount) as decimal(18, 2)) as total
     from lines
-    group by draft_id, customer_id, invoice_group, currency, invoice_date
+    inner join contracts on lines.contract_id = contracts.contract_id
+    group by
+        lines.draft_id,
+        lines.customer_id,
+        lines.invoice_group,
+        lines.currency,
+        lines.invoice_date
 ),
 
 numbered as (
@@ -96,15 +81,15 @@ drafted as (
         '{{ var("seller_contact") }}' as seller_contact,
         numbered.invoice_group,
         numbered.currency,
-        agreed.po_number,
-        agreed.payment_terms_days,
+        contracts.po_number,
+        numbered.payment_terms_days,
         numbered.total,
         numbered.invoice_date,
-        {{ plus_days('numbered.invoice_date', 'agreed.payment_terms_days') }}
+        {{ plus_days('numbered.invoice_date', 'numbered.payment_terms_days') }}
             as due_date
     from numbered
-    inner join agreed on numbered.draft_id = agreed.draft_id
     inner join customers on numbered.customer_id = customers.customer_id
+    left join contracts on numbered.ordering_contract_id = contracts.contract_id
     left join issued on numbered.invoice_year = issued.invoice_year
 )
 

@@ -27,13 +27,15 @@ class Layout:
     """What a file's bytes show: counts of lines end with the last, terminated or not.
 
     `newline` is the byte that ends a line; `is_plain` means neither a quote nor an
-    empty line anywhere, so that every line is one record.
+    empty line anywhere, so that every line is one record. `has_lone_returns`: some
+    carriage return stands without the newline of the others.
     """
 
     lines: int
     newline: int
     is_utf8: bool
     is_plain: bool
+    has_lone_returns: bool
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,12 @@ def chunks(path: Path) -> Iterator[bytes]:
 def layout(path: Path) -> Layout:
     """Look over a CSV file once."""
     decoder = codecs.getincrementaldecoder("utf-8")()
-    feeds = returns = quotes = 0
+    feeds = returns = pairs = quotes = 0
     is_utf8, has_empty, tail = True, False, b"\n"
     for chunk in chunks(path):
         feeds += chunk.count(b"\n")
         returns += chunk.count(b"\r")
+        pairs += chunk.count(b"\r\n") + (tail[-1:] + chunk[:1] == b"\r\n")
         quotes += chunk.count(b'"')
         seam = tail + chunk[:2]
         has_empty = has_empty or any(
@@ -96,6 +99,7 @@ def layout(path: Path) -> Layout:
         newline=newline[0],
         is_utf8=is_utf8,
         is_plain=not quotes and not has_empty,
+        has_lone_returns=feeds > 0 and returns > pairs,
     )
 
 

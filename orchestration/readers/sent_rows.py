@@ -159,7 +159,9 @@ def _accounted(
             and contains(trim(csv_line, chr(10) || chr(13)), chr({found.newline}))
     """).fetchone()[0]
     if swallowed is None:
-        for is_quoted in (False, True) if not found.is_plain else (False,):
+        # A quote within a field spans no lines (6" tall), one around a field may.
+        ways = [False] * (not found.has_lone_returns) + [True] * (not found.is_plain)
+        for is_quoted in ways:
             records = csv_lines.records(columns.path, found, is_quoted)
             if (
                 records.count == rows + len(rejected)

@@ -35,8 +35,8 @@ def service_day(column: str, kind: str, time_zone: str | None) -> str:
     elif kind.startswith("TIMESTAMP"):
         day = f"try_cast({column} as date)"
     else:
-        day = _written_day(_trimmed(column, kind), time_zone and zone)
-    # Years outside four digits are infinities and typing mistakes.
+        return _written_day(_trimmed(column, kind), time_zone and zone)
+    # Infinities and years before Christ.
     known = f"{day} between date '0001-01-01' and date '9999-12-31'"
     return f"case when {known} then {day} end"
 
@@ -99,6 +99,7 @@ def _written_day(written: str, zone: str | None) -> str:
             f"then cast({local} as date) else {day} end"
         )
     return f"""case
+        when {written} like '0000%' then null
         when {written} like '{_DAY}' then try_cast({written} as date)
         when ({_is_time(written)}) and {moment} is not null then {day}
     end"""

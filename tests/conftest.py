@@ -1,0 +1,119 @@
+"""What all tests share: one book of scenarios, billed once."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+from scenarios import CLOSES, book
+
+from orchestration.cli import app
+
+
+@dataclass(frozen=True)
+class Close:
+    """What one close of the shared book published."""
+
+    publication: Path
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple]:
+        """Rows of a query over the published schemas."""
+        with duckdb.connect(str(self.publication), read_only=True) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    def invoices(self, customer: str) -> dict[str, Decimal]:
+        """Issued documents of a customer: date and group, and total."""
+        return {
+            f"{day} {group}" if group != customer else str(day): total
+            for day, group, total in self.rows(
+                "select invoice_date, invoice_group, total from finance.invoices "
+                "where customer_id = $1 and status <> 'draft' order by all",
+                customer,
+            )
+        }
+
+    def lines(self, customer: str, day: str) -> list[tuple]:
+        """Lines of a customer's issued document of a day, in order.
+
+        Each is (first service day, last, tier, quantity, unit price, amount, words),
+        where words are 'adjustment' and 'reversal' where it is one.
+        """
+        return [
+            (
+                f"{start:%m-%d}",
+                f"{end:%m-%d}",
+                tier,
+                *(None if n is None else n.normalize() for n in numbers),
+                " ".join(
+                    word
+                    for word, holds in zip(
+                        ("adjustment", "reversal"), marks, strict=True
+                    )
+                    if holds
+                ),
+            )
+            for start, end, tier, *numbers, in_adjustment, reverses in self.rows(
+                "select service_start, service_end, tier, quantity, unit_price, "
+                "lines.amount, is_adjustment, reverses "
+                "from finance.invoice_lines as lines "
+                "join finance.invoices using (invoice_id) "
+                "where customer_id = $1 and invoices.invoice_date = $2 "
+                "and status <> 'draft' order by line_number",
+                customer,
+                date.fromisoformat(day),
+            )
+            for marks in [(in_adjustment, reverses)]
+        ]
+
+    def shares(self, customer: str, day: str, line_number: int) -> dict[str, tuple]:
+        """Quantity and amount of each facility in a line."""
+        return {
+            facility.removeprefix(f"{customer}-"): (quantity, amount)
+            for facility, quantity, amount in self.rows(
+                "select facility_id, quantity, amount "
+                "from finance.invoice_line_facilities "
+                "join finance.invoices using (invoice_id) "
+                "where customer_id = $1 and invoices.invoice_date = $2 "
+                "and status <> 'draft' and line_number = $3",
+                customer,
+                date.fromisoformat(day),
+                line_number,
+            )
+        }
+
+
+@dataclass(frozen=True)
+class BilledBook:
+    """The shared book after its last close; `closes` are numbered from 1."""
+
+    home: Path
+    landing: Path
+    closes: dict[int, Close]
+
+
+def billing(*arguments: object) -> None:
+    """Run the command in this process, as a person would type it."""
+    app([str(argument) for argument in arguments], standalone_mode=False)
+
+
+@pytest.fixture(scope="session")
+def billed_book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BilledBook]:
+    """The scenarios, landed and closed three times in turn."""
+    place = tmp_path_factory.mktemp("book")
+    home, landing = place / "home", place / "landing"
+    closes = {}
+    for step, day in CLOSES.items():
+        shutil.rmtree(landing, ignore_errors=True)
+        book().write(landing, step)
+        billing(
+            *("run", "--home", home, "--landing", landing),
+            *("--as-of", day, "--issue-through", day),
+        )
+        kept = place / f"close{step}.duckdb"
+        shutil.copy(home / "published" / "billing.duckdb", kept)
+        closes[step] = Close(kept)
+    yield BilledBook(home, landing, closes)

@@ -1,0 +1,23 @@
+"""The billing rules once more, in plain Python, for the SQL to be compared with.
+
+Nothing here is fast or clever on purpose: terms are looked up day by day, units are
+walked one after the other through their tiers, every number is a `Fraction` until the
+one rounding that its rule names. It shares no code and no idea with the models.
+
+    landing = Landing(tables, usage)            # rows as they would be landed, as text
+    ledger = Ledger()
+    close = bill(landing, ledger, as_of, issue_through)   # issues into the ledger
+"""
+
+from reference.model import Close, bill
+from reference.records import Document, DocumentLine, Landing, Ledger, Outcome
+
+__all__ = [
+    "Close",
+    "Document",
+    "DocumentLine",
+    "Landing",
+    "Ledger",
+    "Outcome",
+    "bill",
+]

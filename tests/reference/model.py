@@ -1,0 +1,104 @@
+"""One run of the model: judge usage, charge, compare with the ledger, issue."""
+
+import csv
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from reference.booking import documents, open_lines
+from reference.other_charges import milestone_charges, percentage_charges
+from reference.records import Charge, Document, Landing, Ledger, Outcome
+from reference.recurring import recurring_charges
+from reference.terms import Contract, known_contracts
+from reference.usage import Units, judge
+from reference.usage_charges import regular_usage_dates, usage_charges
+
+CURRENCIES = Path(__file__).resolve().parents[2] / "seeds" / "currencies.csv"
+
+
+@dataclass(frozen=True)
+class Close:
+    """What a run leaves behind: all issued documents, the drafts, usage outcomes."""
+
+    issued: list[Document]
+    drafts: list[Document]
+    outcomes: list[Outcome]
+    charges: list[Charge]
+
+    @property
+    def documents(self) -> list[Document]:
+        """Issued ones and drafts."""
+        return self.issued + self.drafts
+
+
+def bill(
+    landing: Landing, ledger: Ledger, as_of: date, issue_through: date | None
+) -> Close:
+    """Run once, as of a day, and issue the drafts dated up to another into the ledger.
+
+    Raises `ValueError` for an as-of day before what was closed (C6), or before the day
+    issued through.
+    """
+    closed = ledger.closed_through
+    if closed is not None and as_of < closed:
+        raise ValueError(f"as of {as_of}, but issued through {closed} (C6)")
+    if issue_through is not None and issue_through > as_of:
+        raise ValueError(f"issue through {issue_through} is after as of {as_of}")
+    contracts = known_contracts(landing, as_of, _decimals())
+    outcomes, units = judge(landing, contracts, as_of)
+    charges: list[Charge] = []
+    regular_dates: dict[str, set[date]] = {}
+    for contract in contracts.values():
+        of_contract, dates = _charges(landing, contract, units, as_of)
+        charges += of_contract
+        regular_dates[contract.contract_id] = dates
+
+    def drafts() -> list[Document]:
+        lines = open_lines(charges, contracts, regular_dates, ledger, as_of)
+        return documents(lines, contracts, as_of)
+
+    if issue_through is not None:
+        _issue(drafts(), ledger, issue_through)
+    return Close(list(ledger.documents), drafts(), outcomes, charges)
+
+
+def _decimals() -> dict[str, int]:
+    with CURRENCIES.open(encoding="utf-8", newline="") as file:
+        return {row["currency"]: int(row["decimals"]) for row in csv.DictReader(file)}
+
+
+def _charges(
+    landing: Landing, contract: Contract, units: dict[str, list[Units]], as_of: date
+) -> tuple[list[Charge], set[date]]:
+    """Everything a contract owes under the terms known, and its regular dates (C6)."""
+    charges: list[Charge] = []
+    regular_dates: set[date] = set()
+    for line in contract.lines:
+        if line.charge_type == "usage":
+            charges += usage_charges(contract, line, units.get(line.line_id, []))
+            regular_dates |= regular_usage_dates(contract, line)
+        elif line.pricing_model != "percentage":
+            recurring = list(recurring_charges(contract, line))
+            charges += recurring
+            regular_dates |= {charge.own_date for charge in recurring}
+    percentages: list[Charge] = []
+    for line in contract.lines:
+        if line.pricing_model == "percentage":
+            percentages += percentage_charges(contract, line, charges)
+    charges += percentages
+    charges += milestone_charges(landing, contract, sorted(regular_dates), as_of)
+    return charges, regular_dates
+
+
+def _issue(drafts: list[Document], ledger: Ledger, through: date) -> None:
+    """Number and book the drafts dated up to that day (A4)."""
+    due = [draft for draft in drafts if draft.invoice_date <= through]
+    for draft in sorted(
+        due,
+        key=lambda d: (d.invoice_date, d.customer_id, d.invoice_group, d.currency),
+    ):
+        year = draft.invoice_date.year
+        issued = [d for d in ledger.documents if d.invoice_date.year == year]
+        number = f"INV-{year}-{len(issued) + 1:06d}"
+        ledger.documents.append(replace(draft, number=number))
+    ledger.issued_through.append(through)

@@ -1,0 +1,265 @@
+"""Random lines, coverage and amendments of a contract, all rows valid."""
+
+from datetime import date, timedelta
+
+from reference.builder import Builder
+
+
+class ContractTerms:
+    """Lines, coverage and amendments of one contract."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        contract_id: str,
+        starts: date,
+        ends: date,
+        facilities: list[str],
+        step: int,
+    ):
+        self.builder = builder
+        self.rng = builder.rng
+        self.contract_id = contract_id
+        self.starts = starts
+        self.ends = ends
+        self.facilities = facilities
+        self.step = step
+        self.lines: dict[str, dict[str, object]] = {}
+        self.line_steps: dict[str, int] = {}
+        self.effective: dict[str, list[date]] = {}
+        self.signed: date | None = None
+
+    def begin(self) -> None:
+        """What the contract itself says, later changes agreed beforehand included."""
+        rng, builder = self.rng, self.builder
+        for facility_id in self.facilities:
+            if rng.random() < 0.85:
+                since = rng.choice(
+                    (
+                        self.starts,
+                        self.starts,
+                        date(2019, 1, 1),
+                        builder.some_day(self.starts, self.ends),
+                    )
+                )
+                self._cover(self.step, facility_id, since, "true", "")
+            if rng.random() < 0.15:
+                since = builder.some_day(self.starts, self.ends)
+                step = builder.landed(since, self.step)
+                covered = rng.choice(("true", "false"))
+                self._cover(step, facility_id, since, covered, "")
+        for _ in range(rng.choice((1, 2, 2, 3, 4))):
+            since = rng.choice(
+                (
+                    self.starts,
+                    self.starts,
+                    self.starts,
+                    self.starts - timedelta(days=10),
+                    builder.some_day(self.starts, self.ends),
+                )
+            )
+            line_id = self._new_line(self.step, since, "")
+            if rng.random() < 0.2:
+                since = builder.some_day(self.starts, self.ends)
+                self._change(self.step, line_id, since, "")
+
+    def amend(self, contract_signed: date) -> None:
+        """An amendment and the rows that came with it."""
+        rng, builder = self.rng, self.builder
+        signed = builder.some_day(
+            contract_signed, max(contract_signed, builder.last_day)
+        )
+        if self.signed and rng.random() < 0.15:
+            signed = self.signed
+        self.signed = signed
+        moved = rng.choice((0, 0, 1, rng.randrange(-90, 60), rng.randrange(-40, 20)))
+        effective = max(signed + timedelta(days=moved), self.starts)
+        step = builder.landed(signed, self.step)
+        amendment_id = builder.new_id("am")
+        kind = rng.choice(
+            (
+                "facility_added",
+                "facility_removed",
+                "module_added",
+                "quantity_changed",
+                "price_changed",
+                "price_changed",
+                "quantity_changed",
+                "renewed",
+                "terminated",
+                "other",
+            )
+        )
+        new_end = None
+        if kind == "renewed":
+            new_end = self.ends + timedelta(
+                days=rng.choice((365, rng.randrange(1, 400)))
+            )
+        elif kind == "terminated":
+            new_end = builder.some_day(self.starts, self.ends)
+            if rng.random() < 0.6:
+                new_end = max(effective, self.starts)
+            elif rng.random() < 0.1:
+                new_end = self.starts - timedelta(days=1)
+        builder.add(
+            step,
+            "amendments",
+            amendment_id=amendment_id,
+            contract_id=self.contract_id,
+            signed_on=signed,
+            effective_on=effective,
+            kind=kind,
+            new_ends_on=new_end,
+            invoicing=rng.choice(("", "next_invoice", "immediate")),
+        )
+        rows_from = effective
+        if rng.random() < 0.15:
+            rows_from = builder.some_day(self.starts, self.ends)
+        if kind in ("facility_added", "facility_removed"):
+            covered = "true" if kind == "facility_added" else "false"
+            self._cover(
+                step, rng.choice(self.facilities), rows_from, covered, amendment_id
+            )
+        elif kind == "module_added":
+            self._new_line(step, rows_from, amendment_id)
+        elif kind not in ("terminated", "renewed") or rng.random() < 0.2:
+            for line_id in rng.sample(
+                sorted(self.lines), rng.choice((1, 1, 2)) % (len(self.lines) + 1) or 1
+            ):
+                # Of two rows from the same day the one signed later holds (T1).
+                again = rng.random() < 0.2
+                since = rng.choice(self.effective[line_id]) if again else rows_from
+                self._change(step, line_id, since, amendment_id)
+
+    def _cover(
+        self, step: int, facility_id: str, since: date, covered: str, amendment_id: str
+    ) -> None:
+        key = ("cover", self.contract_id, facility_id, since, amendment_id)
+        if self.builder.is_new(*key):
+            self.builder.add(
+                step,
+                "contract_facilities",
+                contract_id=self.contract_id,
+                facility_id=facility_id,
+                effective_on=since,
+                covered=covered,
+                amendment_id=amendment_id,
+            )
+
+    # -- lines -------------------------------------------------------------------
+
+    def _new_line(self, step: int, since: date, amendment_id: str) -> str:
+        rng, features = self.rng, self.builder.features
+        line_id = self.builder.new_id("line")
+        model = rng.choice(features.pricing_models)
+        is_usage = not self.lines or rng.random() < 0.5
+        if is_usage and rng.random() < 0.4:
+            model = "graduated"
+        line: dict[str, object] = {
+            "line_id": line_id,
+            "contract_id": self.contract_id,
+            "charge_type": "recurring",
+            "product_id": rng.choice(("platform", "module", "support")),
+            "pricing_model": model,
+            "billing_frequency": rng.choice(("", "monthly", "quarterly", "annual")),
+        }
+        if is_usage:
+            line["charge_type"] = "usage"
+            line["meter"] = rng.choice((features.meters[0], *features.meters))
+            if model not in ("flat", "stairstep", "package"):
+                line["tier_scope"] = rng.choice(("", "billing_period", "contract_year"))
+            line["included_quantity"] = rng.choice(("", "", "", "2", "4.5"))
+        elif features.percentage and rng.random() < 0.2:
+            bases = [
+                i
+                for i, ln in self.lines.items()
+                if ln["pricing_model"] != "percentage" and self.line_steps[i] <= step
+            ]
+            line["pricing_model"] = "percentage"
+            line["percentage"] = rng.choice(("18", "2.5", "7.3333"))
+            line["base_line_id"] = rng.choice(["", *bases])
+        else:
+            line["billing_timing"] = rng.choice(("", "advance", "arrears"))
+            if model != "flat":
+                line["quantity_basis"] = rng.choice(("", "fixed", "covered_facilities"))
+                line["included_quantity"] = rng.choice(("", "", "", "1"))
+            if model != "flat" and line["quantity_basis"] != "covered_facilities":
+                line["quantity"] = rng.choice(("", "1", "3", "12", "7.25"))
+        line["discount_percent"] = rng.choice(("", "", "0", "10", "33.3333"))
+        self._price(line)
+        self.lines[line_id] = line
+        self.line_steps[line_id] = step
+        self._line_row(step, line, since, amendment_id)
+        return line_id
+
+    def _price(self, line: dict[str, object]) -> None:
+        """New prices, or a new rate card: a card never changes."""
+        rng = self.rng
+        model = line["pricing_model"]
+        if model == "percentage":
+            return
+        line["unit_price"] = rng.choice(
+            ("1", "0.5", "2.125", "99.99", "1250", "0.33333333", "17.005", "0")
+        )
+        if model == "package":
+            line["package_size"] = rng.choice(("1", "5", "2.5"))
+        if model in ("graduated", "volume", "stairstep"):
+            line["rate_card_id"] = self._rate_card(model)
+
+    def _rate_card(self, model: str) -> str:
+        rng = self.rng
+        card = self.builder.new_id("card")
+        bounds = sorted(
+            rng.sample(
+                ("1", "1.5", "2", "3", "4.25", "7", "12"),
+                rng.choice((0, 1, 2, 2, 3, 4)),
+            ),
+            key=float,
+        )
+        for tier, up_to in enumerate([*bounds, ""], start=1):
+            row: dict[str, object] = {
+                "rate_card_id": card,
+                "tier": tier,
+                "up_to": up_to,
+            }
+            if model != "stairstep":
+                if rng.random() < 0.7:
+                    row["unit_price"] = rng.choice(("3", "2.5", "1.3333", "0.875", "0"))
+                else:
+                    row["discount_percent"] = rng.choice(("0", "15", "12.3456"))
+            if model == "stairstep" or rng.random() < 0.3:
+                row["flat_fee"] = rng.choice(("10", "25.5", "0", "99.99"))
+            self.builder.add(self.step, "rate_cards", **row)
+        return card
+
+    def _change(self, step: int, line_id: str, since: date, amendment_id: str) -> None:
+        """A later version: other terms, or ended, or active again."""
+        rng = self.rng
+        line = dict(self.lines[line_id])
+        kind = rng.random()
+        if line.get("status") == "ended":
+            line["status"] = "active"
+        elif kind < 0.2:
+            line["status"] = "ended"
+        elif kind < 0.55:
+            self._price(line)
+        elif kind < 0.7:
+            line["discount_percent"] = rng.choice(("0", "5", "50"))
+        elif line.get("quantity"):
+            line["quantity"] = rng.choice(("0", "1", "2", "5", "20"))
+        elif "included_quantity" in line:
+            line["included_quantity"] = rng.choice(("0", "1", "3", "6.75"))
+        elif "percentage" in line:
+            line["percentage"] = rng.choice(("15", "20"))
+        if self._line_row(step, line, since, amendment_id):
+            self.lines[line_id] = line
+
+    def _line_row(
+        self, step: int, line: dict[str, object], since: date, amendment_id: str
+    ) -> bool:
+        is_new = self.builder.is_new("line", line["line_id"], since, amendment_id)
+        if is_new:
+            self.effective.setdefault(str(line["line_id"]), []).append(since)
+            row = line | {"effective_on": since, "amendment_id": amendment_id}
+            self.builder.add(step, "contract_lines", **row)
+        return is_new

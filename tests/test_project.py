@@ -1,0 +1,100 @@
+"""The shape of the dbt project: what refers to what, and what every model has."""
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestration.project import PROJECT_DIR
+
+# The way of the money; a model refers to its own folder or one before it.
+FOLDERS = [
+    "seeds",
+    "staging",
+    "contracts",
+    "usage",
+    "charges",
+    "invoices",
+    "receivables",
+    "quality",
+]
+MODELS = sorted((PROJECT_DIR / "models").glob("*/*.sql"))
+REF = re.compile(r"""ref\(['"](\w+)['"]\)""")
+SCREEN = 115
+
+
+@cache
+def _folder_of() -> dict[str, str]:
+    folders = {path.stem: path.parent.name for path in MODELS}
+    seeds = (PROJECT_DIR / "seeds").glob("*.csv")
+    return folders | {path.stem: "seeds" for path in seeds}
+
+
+def _yaml(model: Path) -> dict:
+    (entry,) = yaml.safe_load(model.with_suffix(".yml").read_text())["models"]
+    return entry
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_a_model_refers_to_its_own_folder_or_an_earlier_one(model: Path) -> None:
+    own = FOLDERS.index(model.parent.name)
+    for name in REF.findall(model.read_text()):
+        assert FOLDERS.index(_folder_of()[name]) <= own, f"{model.stem} reads {name}"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_only_staging_reads_sources(model: Path) -> None:
+    assert ("source(" in model.read_text()) == (model.parent.name == "staging")
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_a_model_says_its_grain_has_a_key_and_a_contract(model: Path) -> None:
+    entry = _yaml(model)
+    assert entry["description"].startswith("One row per")
+    if model.parent.name == "staging":
+        keys = (PROJECT_DIR / "data_tests" / "landed_keys_are_unique.sql").read_text()
+        has_key = f'"{model.stem}"' in keys or model.stem in NO_KEY
+    else:
+        tests = [next(iter(test)) for test in entry.get("data_tests", [])]
+        has_key = (
+            "unique_key" in tests
+            or any(c["type"] == "primary_key" for c in entry.get("constraints", []))
+            or model.stem in NO_KEY
+        )
+    assert has_key
+    if not model.stem.startswith(("stg_", "int_")):
+        assert entry["config"]["contract"] == {"enforced": True}
+
+
+# A row may have several problems, in the same words.
+NO_KEY = {"stg_rejected_rows", "rejected_rows"}
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_a_model_is_plain_sql_that_fits_a_screen(model: Path) -> None:
+    text = model.read_text()
+    assert text.startswith("-- One row per")
+    text = re.sub("--.*", "", text)
+    assert len(text.splitlines()) <= SCREEN
+    assert "{% if" not in text
+    assert "config(" not in text
+    assert not re.search(r"\b(float|double|real|now|random|current_date)\b", text)
+    assert not re.search(r"\b(qualify|exclude)\b|group by all", text)
+
+
+def test_the_project_stays_small() -> None:
+    """Under 60 models and seeds; each costs every run."""
+    seeds = list((PROJECT_DIR / "seeds").glob("*.csv"))
+    assert len(MODELS) + len(seeds) < 60
+
+
+def test_published_columns_are_those_of_the_interface() -> None:
+    """Names of docs/interfaces.md that other tools are written against."""
+    wanted = json.loads((Path(__file__).parent / "interface.json").read_text())
+    for table, columns in wanted.items():
+        (model,) = [path for path in MODELS if path.stem == table.split(".")[1]]
+        have = [column["name"] for column in _yaml(model)["columns"]]
+        assert set(columns) <= set(have), table
