@@ -81,7 +81,7 @@ def _document(header, lines, shares) -> list[str]:
     if header["tax_exempt"]:
         text.append("Tax: exempt, certificate on file.")
     text += [
-        f"Please quote {header['invoice_number']} with your payment. "
+        f"Please quote {header['invoice_number']} with your payment.",
         f"Questions or a dispute: {header['seller_contact']}.",
         f"Content hash: {header['content_hash']}",
     ]

@@ -1,0 +1,85 @@
+"""The sample, billed as the README says: numbers of docs/worked-invoice.md, by hand."""
+
+from decimal import Decimal as D
+from pathlib import Path
+
+import pytest
+from conftest import Close, billing
+
+from orchestration.documents import invoice_text
+
+
+@pytest.fixture(scope="module")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """BILLING_HOME after the three months of `make invoices`."""
+    home = tmp_path_factory.mktemp("sample")
+    billing("replay", "--from", "2022-01", "--to", "2022-03", "--home", home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def sample(sample_home: Path) -> Close:
+    return Close(sample_home / "published" / "billing.duckdb")
+
+
+def test_the_worked_invoice(sample: Close) -> None:
+    # 24 encounters at covered facilities in February: 15 × 6.40 and 9 × 5.20.
+    assert sample.lines("sandhills", "2022-03-01") == [
+        ("03-01", "03-31", None, D(39), D(405), D(15795), ""),
+        ("02-01", "02-28", 1, D(15), D("6.4"), D(96), ""),
+        ("02-01", "02-28", 2, D(9), D("5.2"), D("46.8"), ""),
+        ("02-01", "02-28", None, D(-38), D(405), D(-15390), "adjustment reversal"),
+        ("02-01", "02-14", None, D(38), D(405), D(7695), "adjustment"),
+        ("02-15", "02-28", None, D(39), D(405), D("7897.5"), "adjustment"),
+    ]
+    assert sample.shares("sandhills", "2022-03-01", 3) == {
+        "SAND-01": (D(4), D("20.80")),
+        "SAND-02": (D(2), D("10.40")),
+        "SAND-09": (D(1), D("5.20")),
+        "SAND-24": (D(1), D("5.20")),
+        "SAND-28": (D(1), D("5.20")),
+    }
+
+
+def test_the_other_invoices(sample: Close) -> None:
+    # January: 37 encounters are 96 + 78 + 7 × 4.15; March: 35 are 96 + 78 + 5 × 4.15,
+    # with a quarter of support.
+    assert sample.invoices("sandhills") == {
+        "2022-01-01 SANDHILLS-2022": D("15390.00"),
+        "2022-02-01 SANDHILLS-2022": D("15593.05"),
+        "2022-03-01 SANDHILLS-2022": D("16140.30"),
+        "2022-04-01 SANDHILLS-2022": D("17939.75"),
+    }
+    # The clinic's stub is 49 × 22/31 = 34.774; then 5, 3 and 7 procedures at 1.85.
+    assert sample.invoices("prairie") == {
+        "2022-01-10 PRAIRIE-2022": D("34.77"),
+        "2022-02-01 PRAIRIE-2022": D("58.25"),
+        "2022-03-01 PRAIRIE-2022": D("54.55"),
+        "2022-04-01 PRAIRIE-2022": D("61.95"),
+    }
+    # Seats: 812.50 × 10/28 = 290.178 and 1,040 × 18/28 = 668.571 instead of 812.50.
+    assert sample.lines("platte", "2022-03-01") == [
+        ("03-01", "03-31", None, D(32), D("32.5"), D(1040), ""),
+        ("02-01", "02-28", None, D(-25), D("32.5"), D("-812.5"), "adjustment reversal"),
+        ("02-01", "02-10", None, D(25), D("32.5"), D("290.18"), "adjustment"),
+        ("02-11", "02-28", None, D(32), D("32.5"), D("668.57"), "adjustment"),
+    ]
+
+
+def test_numbers_run_without_a_gap_A4(sample: Close) -> None:
+    # Three closes, each later than the one before; within each by date and customer.
+    numbers = sample.rows(
+        "select invoice_number from finance.invoices "
+        "where status <> 'draft' order by invoice_date, customer_id"
+    )
+    assert numbers == [(f"INV-2022-{n:06}",) for n in range(1, 13)]
+
+
+def test_the_text_of_an_invoice(sample_home: Path) -> None:
+    text = invoice_text(sample_home, "INV-2022-000009")
+    assert "Bill to: Sandhills Example Health, Accounts Payable" in text
+    assert "Purchase order PO-7731" in text
+    assert "Due 2022-04-15 (45 days)" in text
+    assert "16,140.30" in text
+    assert "Tax: exempt, certificate on file." in text
+    assert max(len(line) for line in text.splitlines()) <= 100
