@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from orchestration.errors import BillingError
 from orchestration.home import PRIVATE_FILE
 
 FIRST_HASH = "0" * 64
+_BLOCK = 1 << 16
 _NAMES = {"seq", "ledger_head", "previous_hash", "hash"}
 
 
@@ -47,7 +48,7 @@ class AuditLog:
             )
             with os.fdopen(descriptor, "r+b") as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
-                last, torn = _last_row(file)
+                last, torn = self._last_row(file)
                 if torn:
                     last = _write(
                         file, last, "recovered", self.path.name, {"bytes": torn}
@@ -60,11 +61,6 @@ class AuditLog:
                 f"{self.path} can't be written ({error.strerror}); "
                 "nothing is done that is not logged"
             ) from None
-        except ValueError:
-            raise BillingError(
-                f"{self.path}: its last line is no row of the log; "
-                "restore it, together with ledger.duckdb, from one backup"
-            ) from None
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Rows from the first to the last; nothing if there is no log yet.
@@ -76,20 +72,15 @@ class AuditLog:
             return
         with self.path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                if line.endswith(b"\n"):
-                    yield self._row(number, line)
-
-    def _row(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            row = json.loads(line)
-            if _NAMES <= row.keys():
-                return row
-        except (ValueError, AttributeError):
-            pass
-        raise BillingError(
-            f"{self.path}, line {number} is no row of the log; "
-            "restore it, together with ledger.duckdb, from one backup"
-        )
+                if not line.endswith(b"\n"):
+                    return
+                row = _parsed(line)
+                if row is None:
+                    raise BillingError(
+                        f"{self.path}, line {number} is no row of the log; "
+                        "restore it, together with ledger.duckdb, from one backup"
+                    )
+                yield row
 
     def ledger_heads(self) -> list[str]:
         """The heads the ledger had, oldest first, as the rows name them."""
@@ -113,23 +104,35 @@ class AuditLog:
             previous = row["hash"]
         return found
 
+    def _last_row(self, file: BinaryIO) -> tuple[dict[str, Any] | None, int]:
+        """The last whole row, and how many bytes of an unfinished one were cut off."""
+        size, torn = file.seek(0, os.SEEK_END), b""
+        start, whole = size, b""
+        # Back until the end of the row before the last whole one is seen.
+        while start > 0 and b"\n" not in whole:
+            start = max(0, start - _BLOCK)
+            file.seek(start)
+            whole, _, torn = file.read(size - start).rpartition(b"\n")
+        if torn:
+            file.truncate(size - len(torn))
+        if not whole:
+            return None, len(torn)
+        row = _parsed(whole.splitlines()[-1])
+        if row is None:
+            raise BillingError(
+                f"{self.path}: its last line is no row of the log; "
+                "restore it, together with ledger.duckdb, from one backup"
+            )
+        return row, len(torn)
 
-def _last_row(file) -> tuple[dict[str, Any] | None, int]:
-    """The last whole row, and how many bytes of an unfinished one were cut off."""
-    size = file.seek(0, os.SEEK_END)
-    step, tail = 1 << 16, b""
-    start = size
-    while start > 0:
-        start = max(0, start - step)
-        file.seek(start)
-        tail = file.read(size - start)
-        if tail.rstrip(b"\n").count(b"\n") >= 1:
-            break
-    whole, _, torn = tail.rpartition(b"\n")
-    if torn:
-        file.truncate(size - len(torn))
-    lines = whole.splitlines()
-    return (json.loads(lines[-1]) if lines else None), len(torn)
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    """A line of the log as a row; None if it is none."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and row.keys() >= _NAMES else None
 
 
 def _write(file, last, action, target, detail, rows=None, ledger_head=None):
