@@ -77,6 +77,19 @@ def build(
     return [_node_result(node) for node in result.result.results]
 
 
+def run_unit_tests() -> list[NodeResult]:
+    """Run the unit tests of the models against the warehouse in the environment."""
+    arguments = [
+        "test",
+        "--select",
+        "test_type:unit",
+        "--vars",
+        json.dumps({"as_of": "2026-01-01", "issue_through": ""}),
+    ]
+    result = _invoke(dbtRunner(manifest=manifest()), arguments, None)
+    return [_node_result(node) for node in result.result.results]
+
+
 def _invoke(
     runner: dbtRunner, arguments: list[str], target: str | None
 ) -> dbtRunnerResult:
@@ -92,7 +105,9 @@ def _invoke(
     if target is not None:
         options["--target"] = target
     try:
-        result = runner.invoke(arguments + [x for pair in options.items() for x in pair])
+        result = runner.invoke(
+            arguments + [x for pair in options.items() for x in pair]
+        )
     finally:
         # dbt keeps its files open; nobody else could connect to them.
         DuckDBConnectionManager.close_all_connections()

@@ -148,7 +148,7 @@ class Scenario:
             "event_id": event_id,
             "event_type": "encounter",
             "facility": f"{self.name}-{facility}" if facility else "",
-            "patient_id": f"patient of {event_id}",
+            "patient_id": f"PATIENT-CANARY-{self.name}-{event_id}",
             "occurred_at": occurred_at,
             "received_at": "",
             "status": "",

@@ -8,6 +8,9 @@ from datetime import date
 
 from book import Book, Scenario
 
+# Part of every identifier that tells of a patient; nothing written may hold it.
+CANARY = "CANARY"
+
 CLOSES = {1: date(2026, 2, 1), 2: date(2026, 3, 1), 3: date(2026, 4, 1)}
 
 
@@ -199,7 +202,10 @@ def dirt(book: Book) -> None:
     )
     it.event("void", "a", "2026-01-12", received_at="2026-01-14T09:00:00Z")
     it.event("no facility", "", "2026-01-12")
-    it.event("unknown", "nowhere", "2026-01-12")
+    it.event(f"EVENT {CANARY}", f"Jane {CANARY}", "2026-01-12")
+    it.event(
+        "shifted", "a", "2026-01-12", event_type=f"1980-01-01 {CANARY}", quantity="x"
+    )
     it.event("before", "a", "2026-01-04")
     it.event("after", "a", "2026-02-01")
     it.event("elsewhere", "b", "2026-01-12")

@@ -180,12 +180,12 @@ def test_every_row_of_a_dirty_feed_has_one_outcome(billed_book: BilledBook) -> N
         ("rejected", "facility_not_covered"): 1,
         ("rejected", "future_date"): 1,
         ("rejected", "invalid_date"): 1,
-        ("rejected", "invalid_quantity"): 1,
+        ("rejected", "invalid_quantity"): 2,
     }
     assert close.rows(
         "select rows_read, known, not_yet_known, unreadable "
         "from quality.intake_files where feed = 'dirt'"
-    ) == [(16, 16, 0, 0)]
+    ) == [(17, 17, 0, 0)]
     assert close.invoices("dirt") == {"2026-02-01": D(3)}
     # In March the event of 5 February has come about: after the contract.
     later = _outcomes(billed_book.closes[2], "dirt")
@@ -204,6 +204,14 @@ def test_what_is_shown_of_a_rejected_event_tells_no_patient(
     assert [(e, f, f"{day}", kind) for e, f, day, kind in shown] == [
         (None, "(unreadable)", "2026-01-01", "encounter")
     ]
+
+
+def test_an_event_type_no_meter_counts_is_not_shown(billed_book: BilledBook) -> None:
+    shown = billed_book.closes[1].rows(
+        "select event_type, count(*) from quality.rejected_usage "
+        "where feed = 'dirt' and reason = 'invalid_quantity' group by 1 order by 1"
+    )
+    assert shown == [("(other)", 1), ("encounter", 1)]
 
 
 def test_usage_without_an_agreement_is_billed_once_there_is_one(
