@@ -1,13 +1,16 @@
 """The `billing` command: a thin face of the Dagster job and of the ledger."""
 
+import contextlib
+import signal
 import sys
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestration.errors import BillingError, UsageError
+from orchestration.errors import BillingError, Interrupted, UsageError
 from orchestration.project import PROJECT_DIR
 
 app = typer.Typer(
@@ -62,7 +65,8 @@ def run(
             f"--issue-through {issue_day} is after --as-of {as_of_day}: "
             "what happens until then is not known yet"
         )
-    _bill(landing, home, as_of_day, issue_day, accept_missing, target)
+    with _lock(home, "billing run"):
+        _bill(landing, home, as_of_day, issue_day, accept_missing, target)
 
 
 @app.command()
@@ -72,7 +76,8 @@ def close(
     home: HomeOption = DEFAULT_HOME,
     as_of: AsOfOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be issued; issue nothing.")
+        bool,
+        typer.Option("--dry-run", help="Show what would be issued only."),
     ] = False,
     accept_missing: AcceptOption = [],  # noqa: B006
     target: TargetOption = None,
@@ -82,12 +87,14 @@ def close(
     as_of_day = _day("--as-of", as_of) if as_of else first
     if as_of_day < first:
         raise UsageError(
-            f"--as-of {as_of_day} is before {first}: {month} can be closed when it is over"
+            f"--as-of {as_of_day} is before {first}: "
+            f"{month} can be closed when it is over"
         )
     issue_day = None if dry_run else first
-    _bill(landing, home, as_of_day, issue_day, accept_missing, target)
-    if dry_run:
-        _print_drafts(home, first)
+    with _lock(home, f"billing close {month}"):
+        _bill(landing, home, as_of_day, issue_day, accept_missing, target)
+        if dry_run:
+            _print_drafts(home, first)
 
 
 @app.command()
@@ -103,14 +110,15 @@ def replay(
     month, last = _month(from_month), _month(to_month)
     if month > last:
         raise UsageError(f"--from {from_month} is after --to {to_month}")
-    closed = _closed_through(home)
-    while month <= last:
-        first = _next_month(month)
-        if closed is not None and first < closed:
-            print(f"{month:%Y-%m} is closed already")
-        else:
-            _bill(landing, home, first, first, accept_missing, target)
-        month = first
+    with _lock(home, f"billing replay --from {from_month} --to {to_month}"):
+        closed = _closed_through(home)
+        while month <= last:
+            first = _next_month(month)
+            if closed is not None and first < closed:
+                print(f"{month:%Y-%m} is closed already")
+            else:
+                _bill(landing, home, first, first, accept_missing, target)
+            month = first
 
 
 @app.command()
@@ -122,6 +130,20 @@ def invoice(
     from orchestration.documents import invoice_text
 
     sys.stdout.write(invoice_text(home, number))
+
+
+@contextlib.contextmanager
+def _lock(home: Path, command: str) -> Iterator[None]:
+    """Hold the home for the whole of a command; the runs within it share the lock."""
+    from orchestration.home import Home
+
+    try:
+        with Home(home).lock(command):
+            yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; nothing is left half done: run it again to go on"
+        ) from None
 
 
 def _bill(
@@ -180,12 +202,14 @@ def _next_month(month: date) -> date:
 
 
 def main() -> None:
-    """Run the command; its exit status is 0 done, 1 stopped, 2 bad usage."""
+    """Run the command; its exit status is 0 done, 1 stopped, 2 bad usage.
+
+    Interrupted it is 130; whatever was under way is as if it had not begun, and the
+    next run does it.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except UsageError as error:
-        print(f"billing: {error}", file=sys.stderr)
-        sys.exit(2)
     except BillingError as error:
         print(f"billing: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_status)

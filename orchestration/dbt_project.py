@@ -112,6 +112,8 @@ def _invoke(
         # dbt keeps its files open; nobody else could connect to them.
         DuckDBConnectionManager.close_all_connections()
     if result.result is None:
+        if not isinstance(result.exception, Exception):
+            raise KeyboardInterrupt
         raise BillingError(f"dbt could not run: {result.exception}")
     return result
 
@@ -130,10 +132,18 @@ def _node_result(result: Any) -> NodeResult:
 
 
 def _is_restricted(node: Any) -> bool:
-    return node.resource_type != "seed" and any(
-        "restricted" in part
-        for part in (node.schema, getattr(node, "compiled_code", None) or "")
-    )
+    """Whether a node is, or reads, a table of the restricted schema."""
+    if node.schema == "restricted":
+        return True
+    for parent_id in getattr(node, "depends_on_nodes", ()):
+        parent = manifest().expect(parent_id)
+        is_view = getattr(parent, "config", None) and (
+            parent.config.get("materialized") == "view"
+        )
+        # What a view reads is read by those who read the view.
+        if parent.schema == "restricted" or (is_view and _is_restricted(parent)):
+            return True
+    return False
 
 
 def failure_message(results: list[NodeResult]) -> str | None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration import ledger
+from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
@@ -15,12 +16,16 @@ WIDTH = 100
 def invoice_text(home_path: Path, number: str) -> str:
     """The document of an issued invoice, 100 columns wide.
 
-    Raises BillingError if there is no such invoice.
+    Raises BillingError if there is no such invoice, or while a run writes.
     """
     home = Home(home_path)
     if not home.ledger.exists():
         raise BillingError(f"{home.path}: nothing was issued here yet")
-    with open_files(home, Keys.of(home)) as connection:
+    with (
+        home.lock("billing invoice"),
+        open_files(home, Keys.of(home), read_only=True) as connection,
+    ):
+        AuditLog(home.audit).append("key_use", "ledger", detail={"invoice": number})
         header = _rows(connection, f"{ledger.HEADER}, content_hash", "invoices", number)
         if not header:
             raise BillingError(

@@ -4,9 +4,19 @@
 class BillingError(Exception):
     """A check or a rule stopped the command; its message says what to do.
 
-    The command ends with exit status 1. The message never holds a patient's value.
+    The message never holds a patient's value.
     """
+
+    exit_status = 1
 
 
 class UsageError(BillingError):
-    """The command was called in a way it does not understand (exit status 2)."""
+    """The command was called in a way it does not understand."""
+
+    exit_status = 2
+
+
+class Interrupted(BillingError):
+    """A person or the system stopped the command."""
+
+    exit_status = 130

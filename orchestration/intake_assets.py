@@ -25,7 +25,9 @@ _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
     ],
     check_specs=[
         dg.AssetCheckSpec(
-            expectation.name, asset=dg.AssetKey(["raw", expectation.table]), blocking=True
+            expectation.name,
+            asset=dg.AssetKey(["raw", expectation.table]),
+            blocking=True,
         )
         for expectation in EXPECTATIONS
     ],

@@ -79,9 +79,7 @@ def _read(path: Path) -> str:
 def _make(path: Path) -> str:
     key = secrets.token_hex(32)
     temporary = path.with_suffix(".new")
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE
-    )
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(key + "\n")
         file.flush()

@@ -274,9 +274,7 @@ def _canonical(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Decimal):
         return format(value, "f")
-    return (
-        str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
-    )
+    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def _by_number(connection, columns, table, order, numbers) -> dict[str, list[tuple]]:

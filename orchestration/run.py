@@ -43,29 +43,31 @@ def run_billing(settings: Settings) -> list[str]:
             before = set(_issued(home))
             _execute(settings, home)
         except BillingError as error:
-            told = _with_what_was_issued(error, home, before)
-            # That a full disk stops the log too must not hide what stopped the run.
+            # What stops the log or the ledger too must not hide what stopped the run.
             with contextlib.suppress(BillingError):
-                AuditLog(home.audit).append("refusal", "run", detail={"why": str(told)})
-            raise told from error
+                _name_what_was_issued(error, home, before)
+            with contextlib.suppress(BillingError):
+                AuditLog(home.audit).append(
+                    "refusal", "run", detail={"why": str(error)}
+                )
+            raise
         finally:
             progress.finish()
         return [number for number in _issued(home) if number not in before]
 
 
-def _with_what_was_issued(
+def _name_what_was_issued(
     error: BillingError, home: Home, before: set[str] | None
-) -> BillingError:
-    """The same refusal; it names the invoices that the run had issued by then."""
+) -> None:
+    """Add to a refusal the invoices that the run had issued by then, if any."""
     if before is None:
-        return error
+        return
     issued = [number for number in _issued(home) if number not in before]
-    if not issued:
-        return error
-    return BillingError(
-        f"{error}. Issued before that: {', '.join(issued)}; the publication is still "
-        "the last good one, and the next run publishes them"
-    )
+    if issued:
+        error.args = (
+            f"{error}. Issued before that: {', '.join(issued)}; the publication is "
+            "still the last good one, and the next run publishes them",
+        )
 
 
 def _execute(settings: Settings, home: Home) -> None:
@@ -98,7 +100,7 @@ def _execute(settings: Settings, home: Home) -> None:
                     "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
                 },
             )
-        except Exception as error:
+        except (Exception, dg.DagsterExecutionInterruptedError) as error:
             raise _reason(error) from error
 
 
@@ -110,6 +112,10 @@ def _reason(error: BaseException) -> BaseException:
     while cause is not None and not any(cause is one for one in seen):
         if isinstance(cause, BillingError):
             return cause
+        if isinstance(cause, dg.DagsterExecutionInterruptedError) or (
+            isinstance(cause, RuntimeError) and str(cause) == "Query interrupted"
+        ):
+            return KeyboardInterrupt()
         seen.append(cause)
         cause = cause.__cause__ or cause.__context__
     return error

@@ -304,7 +304,9 @@ def test_what_was_renamed_or_changed_is_not_gone_C8(
         update raw.contract_rows set digest = 'other', is_known = false;
     """)
     ledger.check_inputs(book, [])
-    book.execute("update raw.contract_files set source_file = 'contracts/customers.csv'")
+    book.execute(
+        "update raw.contract_files set source_file = 'contracts/customers.csv'"
+    )
     book.execute("update raw.contract_files set content_hash = 'c2'")
     ledger.check_inputs(book, [])
 

@@ -148,8 +148,10 @@ def test_a_view_that_breaks_stops_the_publication(
 ) -> None:
     publish(warehouse, home)
     before = home.publication.read_bytes()
-    warehouse.execute("create view finance.lines as select cast(line as date) as day "
-                      "from quality.rejected_rows")
+    warehouse.execute(
+        "create view finance.lines as select cast(line as date) as day "
+        "from quality.rejected_rows"
+    )
     with pytest.raises(BillingError, match=r"finance\.lines"):
         publish(warehouse, home)
     assert home.publication.read_bytes() == before
