@@ -35,6 +35,8 @@ LINE = (
     "discount_percent, unit_price, proration, amount, amendment_id"
 )
 SHARE = "invoice_number, line_number, facility_id, facility_name, quantity, amount"
+INPUT = "kind, name, contract_id, digest"
+USAGE = "line_id, facility_id, service_date, units"
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,8 @@ def _append(
         ],
     )
     connection.execute(
-        "insert into ledger.book.billed_usage select $1, line_id, facility_id, "
-        "service_date, units from billing.unbooked_usage",
+        f"insert into ledger.book.billed_usage select $1, {USAGE} "
+        "from billing.unbooked_usage",
         [issue_no],
     )
     _append_inputs(connection, issue_no, accepted)
@@ -192,13 +194,8 @@ def _append(
         issue_through,
         len(numbers),
         last_hash,
-        _rows_digest(connection, "issue_inputs", "kind, name, contract_id, digest", issue_no),
-        _rows_digest(
-            connection,
-            "billed_usage",
-            "line_id, facility_id, service_date, units",
-            issue_no,
-        ),
+        _rows_digest(connection, "issue_inputs", INPUT, issue_no),
+        _rows_digest(connection, "billed_usage", USAGE, issue_no),
     )
     digest = _sha256(canonical_row(content) + previous)
     connection.execute(
@@ -347,15 +344,15 @@ _INPUTS = """
     union all
     select kind, name, null, digest from temp.code_digests
 """
+# A usage file is its content: of one name several may be in the warehouse.
 _BOOKED_INPUTS = """
-    select
-        kind,
-        name,
-        max_by(contract_id, issue_no) as contract_id,
-        max_by(digest, issue_no) as digest
-    from ledger.book.issue_inputs
-    group by kind, name
-    having max_by(coalesce(digest, ''), issue_no) <> ''
+    select kind, name, contract_id, digest
+    from ledger.book.issue_inputs as input
+    where digest is not null and not exists (
+        select 1 from ledger.book.issue_inputs as later
+        where later.kind = input.kind and later.name = input.name
+            and later.issue_no > input.issue_no
+            and (later.digest is null or input.kind <> 'usage_file'))
 """
 
 

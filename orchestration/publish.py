@@ -16,7 +16,8 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]
     """Copy the public schemas of the warehouse and put the copy in the old one's place.
 
     A reader that holds the old file open keeps it and is not disturbed. Returns the
-    rows of each table. Raises BillingError if there is no room; the old file stays.
+    rows of each table. Raises BillingError if there is no room or a table can't be
+    read; the old file stays.
     """
     target = home.publication
     temporary = target.with_name(".billing.duckdb.new")
@@ -27,6 +28,9 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]
         _to_disk(temporary)
         os.replace(temporary, target)
         _to_disk(target.parent)
+    except BillingError:
+        _remove(temporary)
+        raise
     except (duckdb.Error, OSError):
         _remove(temporary)
         raise BillingError(
@@ -50,11 +54,17 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
             connection.execute(f"create schema publication.{schema}")
         for schema, table in tables:
             name = f"{schema}.{table}"
-            (count,) = connection.execute(
-                f"create table publication.{name} as "
-                f"from warehouse.{name} order by all"
-            ).fetchone()
-            rows[name] = count
+            try:
+                (rows[name],) = connection.execute(
+                    f"create table publication.{name} as "
+                    f"from warehouse.{name} order by all"
+                ).fetchone()
+            except (duckdb.DataError, duckdb.ProgrammingError) as error:
+                # Not the database's own words, which may quote a value.
+                raise BillingError(
+                    f"{name} can't be published ({type(error).__name__}); what was "
+                    "published before is still there"
+                ) from None
         connection.execute("checkpoint publication")
     finally:
         connection.execute("detach publication")
