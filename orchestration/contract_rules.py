@@ -17,6 +17,7 @@ Reasons = Iterator[tuple[str, str]]
 # held, rather than left out of an invoice in silence.
 NOT_YET_BILLED: dict[str, tuple[str, ...]] = {
     "pricing_model": ("volume", "stairstep", "package", "percentage"),
+    "aggregation": ("distinct_patients",),
     "table": ("commitments", "milestones"),
 }
 
@@ -30,9 +31,9 @@ def currency_decimals() -> dict[str, int]:
 
 
 @cache
-def meters() -> tuple[str, ...]:
-    """Names of `seeds/meters.csv`."""
-    return tuple(row["meter"] for row in read_seed("meters"))
+def meters() -> dict[str, str]:
+    """Names of `seeds/meters.csv`, each with how it aggregates."""
+    return {row["meter"]: row["aggregation"] for row in read_seed("meters")}
 
 
 @cache
@@ -58,6 +59,8 @@ def not_yet_billed(row: Row) -> Reasons:
     model = row.values.get("pricing_model")
     if model in NOT_YET_BILLED.get("pricing_model", ()):
         yield "pricing_model", f"{model} is not billed by this version yet"
+    if meters().get(row.values.get("meter")) in NOT_YET_BILLED.get("aggregation", ()):
+        yield "meter", "distinct patients are not billed by this version yet (U8)"
 
 
 def tier_is_known(row: Row) -> Reasons:

@@ -14,6 +14,13 @@ from orchestration.errors import BillingError
 PRIVATE_DIRECTORY = 0o700
 PRIVATE_FILE = 0o600
 
+# For Dagster's pages: one run at a time, and no word to anybody outside.
+_DAGSTER = """\
+telemetry: {enabled: false}
+nux: {enabled: false}
+concurrency: {runs: {max_concurrent_runs: 1}}
+"""
+
 # Locks this process holds, by home: the open file and how often it was taken.
 _held: dict[Path, tuple[int, int]] = {}
 
@@ -51,6 +58,7 @@ class Home:
                 directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
             self.work.chmod(PRIVATE_DIRECTORY)
             self.keys.chmod(PRIVATE_DIRECTORY)
+            (self.dagster / "dagster.yaml").write_text(_DAGSTER, encoding="ascii")
         except OSError as error:
             raise BillingError(
                 f"{self.path}: can't be used as BILLING_HOME ({error.strerror}); "

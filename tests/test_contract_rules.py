@@ -183,6 +183,7 @@ def test_a_row_repeated_exactly_is_kept_once(tmp_path):
         add(LINES, pricing_model="stairstep", rate_card_id="card"),
         add(LINES, pricing_model="package", package_size="10"),
         add(LINES, pricing_model="percentage", percentage="18"),
+        add(LINES, charge_type="usage", meter="patient"),
         add(COMMITMENTS),
         add("milestones"),
     ],

@@ -23,32 +23,72 @@ def sample(sample_home: Path) -> Close:
 
 
 def test_the_worked_invoice(sample: Close) -> None:
-    # 24 encounters at covered facilities in February: 15 × 6.40 and 9 × 5.20.
+    # 24 encounters at covered facilities in February: 15 × 6.40, 9 × 5.205 = 46.845.
+    # 38 × 405 × 15/28 = 8,244.643 and 39 × 405 × 13/28 = 7,333.393.
     assert sample.lines("sandhills", "2022-03-01") == [
         ("03-01", "03-31", None, D(39), D(405), D(15795), ""),
         ("02-01", "02-28", 1, D(15), D("6.4"), D(96), ""),
-        ("02-01", "02-28", 2, D(9), D("5.2"), D("46.8"), ""),
+        ("02-01", "02-28", 2, D(9), D("5.205"), D("46.85"), ""),
         ("02-01", "02-28", None, D(-38), D(405), D(-15390), "adjustment reversal"),
-        ("02-01", "02-14", None, D(38), D(405), D(7695), "adjustment"),
-        ("02-15", "02-28", None, D(39), D(405), D("7897.5"), "adjustment"),
+        ("02-01", "02-15", None, D(38), D(405), D("8244.64"), "adjustment"),
+        ("02-16", "02-28", None, D(39), D(405), D("7333.39"), "adjustment"),
     ]
+
+
+def test_the_worked_invoice_by_facility_A7(sample: Close) -> None:
+    # Tier 2: 4,685 cents, two left for three remainders of 5/9, in order of id.
     assert sample.shares("sandhills", "2022-03-01", 3) == {
-        "SAND-01": (D(4), D("20.80")),
-        "SAND-02": (D(2), D("10.40")),
-        "SAND-09": (D(1), D("5.20")),
-        "SAND-24": (D(1), D("5.20")),
+        "SAND-01": (D(4), D("20.82")),
+        "SAND-02": (D(2), D("10.41")),
+        "SAND-09": (D(1), D("5.21")),
+        "SAND-24": (D(1), D("5.21")),
         "SAND-28": (D(1), D("5.20")),
     }
+    # Tier 1: 6.40 an encounter.
+    assert sample.shares("sandhills", "2022-03-01", 2) == {
+        "SAND-01": (D(6), D("38.40")),
+        "SAND-12": (D(2), D("12.80")),
+        **{
+            f"SAND-{number}": (D(1), D("6.40"))
+            for number in ("03", "06", "14", "18", "19", "29", "30")
+        },
+    }
+    after = [f"SAND-{number:02}" for number in range(1, 40)]
+    before = [facility for facility in after if facility != "SAND-28"]
+    assert sample.shares("sandhills", "2022-03-01", 1) == dict.fromkeys(
+        after, (D(1), D("405.00"))
+    )
+    assert sample.shares("sandhills", "2022-03-01", 4) == dict.fromkeys(
+        before, (D(-1), D("-405.00"))
+    )
+    # 824,464 cents: 38 × 21,696 leave 16; 733,339 cents: 39 × 18,803 leave 22.
+    assert sample.shares("sandhills", "2022-03-01", 5) == dict.fromkeys(
+        before, (D(1), D("216.96"))
+    ) | dict.fromkeys(before[:16], (D(1), D("216.97")))
+    assert sample.shares("sandhills", "2022-03-01", 6) == dict.fromkeys(
+        after, (D(1), D("188.03"))
+    ) | dict.fromkeys(after[:22], (D(1), D("188.04")))
+
+
+def test_rejected_encounters_of_the_first_quarter(sample: Close) -> None:
+    # SAND-40 is owned, but under no contract. 7 + 11 + 16 encounters are nobody's.
+    assert sample.rows(
+        "select reason, count(*) from quality.rejected_usage "
+        "where event_type = 'encounter' "
+        "and service_date between date '2022-01-01' and date '2022-03-01' "
+        "group by all order by all"
+    ) == [("facility_not_covered", 1), ("unknown_facility", 34)]
 
 
 def test_the_other_invoices(sample: Close) -> None:
-    # January: 37 encounters are 96 + 78 + 7 × 4.15; March: 35 are 96 + 78 + 5 × 4.15,
+    # 15 × 5.205 = 78.075. January: 37 encounters are 96 + 78.08 + 7 × 4.15; March: 35
+    # are 96 + 78.08 + 5 × 4.15,
     # with a quarter of support.
     assert sample.invoices("sandhills") == {
         "2022-01-01 SANDHILLS-2022": D("15390.00"),
-        "2022-02-01 SANDHILLS-2022": D("15593.05"),
-        "2022-03-01 SANDHILLS-2022": D("16140.30"),
-        "2022-04-01 SANDHILLS-2022": D("17939.75"),
+        "2022-02-01 SANDHILLS-2022": D("15593.13"),
+        "2022-03-01 SANDHILLS-2022": D("16125.88"),
+        "2022-04-01 SANDHILLS-2022": D("17939.83"),
     }
     # The clinic's stub is 49 × 22/31 = 34.774; then 5, 3 and 7 procedures at 1.85.
     assert sample.invoices("prairie") == {
@@ -80,6 +120,6 @@ def test_the_text_of_an_invoice(sample_home: Path) -> None:
     assert "Bill to: Sandhills Example Health, Accounts Payable" in text
     assert "Purchase order PO-7731" in text
     assert "Due 2022-04-15 (45 days)" in text
-    assert "16,140.30" in text
+    assert "16,125.88" in text
     assert "Tax: exempt, certificate on file." in text
     assert max(len(line) for line in text.splitlines()) <= 100

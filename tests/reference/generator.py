@@ -72,8 +72,9 @@ class _Customers(Builder):
                 facility_name=f"Site {facility_id}",
             )
         for customer_id, of_customer in facilities.items():
-            for _ in range(rng.choice((1, 1, 2, 2, 3))):
-                self._contract(customer_id, of_customer)
+            currency = rng.choice(("", "USD", "EUR", "JPY"))
+            for _ in range(rng.choice((1, 2, 2, 3))):
+                self._contract(customer_id, of_customer, currency)
         add_usage(rng, self.scenario, [f for fs in facilities.values() for f in fs])
         return self.scenario
 
@@ -129,7 +130,7 @@ class _Customers(Builder):
         self.starts.append(starts)
         return starts, length
 
-    def _contract(self, customer_id: str, facilities: list[str]) -> None:
+    def _contract(self, customer_id: str, facilities: list[str], currency: str) -> None:
         rng = self.rng
         starts, length = self._term()
         ends = starts + timedelta(days=length - 1)
@@ -144,8 +145,8 @@ class _Customers(Builder):
             signed_on=signed,
             starts_on=starts,
             ends_on=ends,
-            currency=rng.choice(("", "", "", "USD", "EUR", "JPY")),
-            invoice_group=rng.choice(("", "", "main", "main", "other")),
+            currency=rng.choice((currency,) * 6 + ("", "EUR")),
+            invoice_group=rng.choice(("", "main", "main", "main", "other")),
             billing_anchor_day=rng.choice(
                 (
                     "",

@@ -28,6 +28,7 @@ class ContractTerms:
         self.line_steps: dict[str, int] = {}
         self.effective: dict[str, list[date]] = {}
         self.signed: date | None = None
+        self.is_moving_end = False
 
     def begin(self) -> None:
         """What the contract itself says, later changes agreed beforehand included."""
@@ -66,13 +67,14 @@ class ContractTerms:
     def amend(self, contract_signed: date) -> None:
         """An amendment and the rows that came with it."""
         rng, builder = self.rng, self.builder
-        signed = builder.some_day(
-            contract_signed, max(contract_signed, builder.last_day)
-        )
-        if self.signed and rng.random() < 0.15:
+        first, last = contract_signed, max(contract_signed, builder.last_day)
+        if rng.random() < 0.7:
+            first = min(max(first, builder.first_day + timedelta(days=120)), last)
+        signed = builder.some_day(first, last)
+        if self.signed and rng.random() < 0.25:
             signed = self.signed
         self.signed = signed
-        moved = rng.choice((0, 0, 1, rng.randrange(-90, 60), rng.randrange(-40, 20)))
+        moved = rng.choice((0, 1, rng.randrange(-90, 60), rng.randrange(-60, 1)))
         effective = max(signed + timedelta(days=moved), self.starts)
         step = builder.landed(signed, self.step)
         amendment_id = builder.new_id("am")
@@ -90,6 +92,9 @@ class ContractTerms:
                 "other",
             )
         )
+        if self.is_moving_end:
+            kind = rng.choice((kind, "renewed", "terminated"))
+        self.is_moving_end = kind in ("renewed", "terminated")
         new_end = None
         if kind == "renewed":
             new_end = self.ends + timedelta(
@@ -127,7 +132,7 @@ class ContractTerms:
                 sorted(self.lines), rng.choice((1, 1, 2)) % (len(self.lines) + 1) or 1
             ):
                 # Of two rows from the same day the one signed later holds (T1).
-                again = rng.random() < 0.2
+                again = rng.random() < 0.35
                 since = rng.choice(self.effective[line_id]) if again else rows_from
                 self._change(step, line_id, since, amendment_id)
 
@@ -167,7 +172,9 @@ class ContractTerms:
             line["charge_type"] = "usage"
             line["meter"] = rng.choice((features.meters[0], *features.meters))
             if model not in ("flat", "stairstep", "package"):
-                line["tier_scope"] = rng.choice(("", "billing_period", "contract_year"))
+                line["tier_scope"] = rng.choice(
+                    ("", "billing_period", "contract_year", "contract_year")
+                )
             line["included_quantity"] = rng.choice(("", "", "", "2", "4.5"))
         elif features.percentage and rng.random() < 0.2:
             bases = [
@@ -227,7 +234,7 @@ class ContractTerms:
                     row["unit_price"] = rng.choice(("3", "2.5", "1.3333", "0.875", "0"))
                 else:
                     row["discount_percent"] = rng.choice(("0", "15", "12.3456"))
-            if model == "stairstep" or rng.random() < 0.3:
+            if model == "stairstep" or rng.random() < 0.45:
                 row["flat_fee"] = rng.choice(("10", "25.5", "0", "99.99"))
             self.builder.add(self.step, "rate_cards", **row)
         return card

@@ -1,6 +1,6 @@
 """Make the sample's usage and facilities from a Synthea CSV export.
 
-    python samples/make_sample.py DIRECTORY
+    python docs/make_sample.py DIRECTORY
 
 DIRECTORY holds `encounters.csv.gz`, `procedures.csv.gz` and `organizations.csv.gz`.
 Kept are the encounters of 2021 and 2022, their procedures, and of each only the
@@ -15,7 +15,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-SAMPLES = Path(__file__).resolve().parent
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 FEED = "nebraska"
 YEARS = ("2021", "2022")
 ENCOUNTER = ("Id", "START", "PATIENT", "ORGANIZATION", "ENCOUNTERCLASS", "CODE")
