@@ -1,0 +1,429 @@
+"""The command: what it refuses, what it says, and with which exit status."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pytest
+from conftest import BilledBook
+
+from orchestration import cli, model_assets
+from orchestration.audit import AuditLog
+from orchestration.dbt_project import NodeResult
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.warehouse import open_files
+
+CODE = "from orchestration.cli import main; main()"
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command said, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Told]
+
+
+@pytest.fixture
+def billing(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """Run the command in this process, up to its exit status."""
+
+    def run(*arguments: object) -> Told:
+        monkeypatch.setattr(sys, "argv", ["billing", *map(str, arguments)])
+        status = 0
+        before = signal.getsignal(signal.SIGTERM)
+        capfd.readouterr()
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = int(end.code or 0)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        captured = capfd.readouterr()
+        return Told(status, captured.out, captured.err)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A copy of the billed book, to go on with."""
+
+    home: Path
+    landing: Path
+
+    @property
+    def publication(self) -> Path:
+        return Home(self.home).publication
+
+    def arguments(self, as_of: str, issue: bool = True) -> list[object]:
+        through = ["--issue-through", as_of] if issue else []
+        places = ["--home", self.home, "--landing", self.landing]
+        return ["run", *places, "--as-of", as_of, *through]
+
+    def ledger(self, sql: str) -> list[tuple]:
+        home = Home(self.home)
+        with open_files(home, Keys.of(home), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def issued(self) -> list[tuple]:
+        return self.ledger(
+            "select invoice_number, content_hash from ledger.book.invoices order by 1"
+        )
+
+    def published(self) -> dict[str, list[tuple]]:
+        with duckdb.connect(str(self.publication), read_only=True) as connection:
+            names = connection.execute(
+                "select schema_name || '.' || table_name from duckdb_tables() order by 1"
+            ).fetchall()
+            return {
+                name: connection.execute(f"from {name}").fetchall() for (name,) in names
+            }
+
+    def files(self) -> dict[str, bytes]:
+        """Content of what must not change when a run is refused."""
+        home = Home(self.home)
+        kept = (home.warehouse, home.ledger, home.publication)
+        return {path.name: path.read_bytes() for path in kept}
+
+    def refusals(self) -> list[str]:
+        log = AuditLog(Home(self.home).audit)
+        assert log.problems() == []
+        return [
+            row["detail"]["why"] for row in log.rows() if row["action"] == "refusal"
+        ]
+
+
+@pytest.fixture
+def copy(billed_book: BilledBook, tmp_path: Path) -> Copy:
+    shutil.copytree(billed_book.home, tmp_path / "home")
+    shutil.copytree(billed_book.landing, tmp_path / "landing")
+    return Copy(tmp_path / "home", tmp_path / "landing")
+
+
+# What needs no run.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--as-of", "1 May"], "give a day as YYYY-MM-DD"),
+        (
+            ["run", "--as-of", "2026-05-01", "--issue-through", "2026-05-02"],
+            "is not known yet",
+        ),
+        (["close", "May"], "give a month as YYYY-MM"),
+        (["close", "2026-04", "--as-of", "2026-04-30"], "when it is over"),
+        (["replay", "--from", "2026-04", "--to", "2026-03"], "is after --to"),
+        (["replay", "--from", "2026-04"], "--to"),
+        (["run", "--unknown"], "--unknown"),
+    ],
+)
+def test_bad_usage_ends_with_2_and_touches_nothing(
+    billing: Command, tmp_path: Path, arguments: list[str], words: str
+) -> None:
+    told = billing(*arguments, "--home", tmp_path / "home")
+    assert told.status == 2
+    assert words in told.err
+    assert not (tmp_path / "home").exists()
+
+
+def test_help_and_invoice_import_nothing_heavy(tmp_path: Path) -> None:
+    heavy = "{'dagster', 'dbt', 'pandas', 'great_expectations'}"
+    code = (
+        "import sys; from orchestration.cli import app\n"
+        "try: app(sys.argv[1:], standalone_mode=False)\n"
+        "except Exception as error: print(error)\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    for arguments in (["--help"], ["invoice", "INV-2026-000001"]):
+        told = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            env=os.environ | {"BILLING_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.endswith("[]\n")
+    for command in ("run", "close", "replay", "invoice"):
+        assert hasattr(cli, command)
+
+
+def test_an_invoice_where_none_was_issued(billing: Command, tmp_path: Path) -> None:
+    told = billing("invoice", "INV-2026-000001", "--home", tmp_path)
+    assert (told.status, told.out) == (1, "")
+    assert "nothing was issued here yet" in told.err
+
+
+# The document.
+
+
+def test_an_invoice_as_text(billing: Command, billed_book: BilledBook) -> None:
+    ((number, content_hash),) = billed_book.closes[2].rows(
+        "select invoice_number, content_hash from finance.invoices "
+        "where customer_id = 'joins' and invoice_date = '2026-03-01' "
+        "and status <> 'draft'"
+    )
+    told = billing("invoice", number, "--home", billed_book.home)
+    assert told.status == 0
+    lines = told.out.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert lines[0].startswith("Example Charting Inc.")
+    assert lines[0].endswith(f"INVOICE {number}")
+    for words in ("Invoice date 2026-03-01", "Due 2026-03-31", "amendment join"):
+        assert words in told.out
+    total = next(line for line in lines if "Total USD" in line)
+    assert total.endswith("315.00")
+    assert content_hash in lines[-1]
+    first = lines.index(next(line for line in lines if line.startswith("  1 ")))
+    assert lines[first + 1].split() == [
+        *("2026-03-01", "–", "2026-03-31", "3", "90", "270.00")
+    ]
+    assert [line.split() for line in lines[first + 2 : first + 5]] == [
+        ["A", "1", "90.00"],
+        ["B", "1", "90.00"],
+        ["C", "1", "90.00"],
+    ]
+    log = AuditLog(Home(billed_book.home).audit)
+    assert list(log.rows())[-1]["detail"] == {"invoice": number}
+
+
+def test_an_unknown_invoice(billing: Command, billed_book: BilledBook) -> None:
+    told = billing("invoice", "INV-2026-999999", "--home", billed_book.home)
+    assert told.status == 1
+    assert "there is no invoice INV-2026-999999" in told.err
+
+
+# Runs that go well.
+
+
+def test_issuing_again_appends_nothing_and_names_a_misspelt_file(
+    billing: Command, copy: Copy
+) -> None:
+    issued, published = copy.issued(), copy.published()
+    (copy.landing / "contracts" / "custommers.csv").write_text("customer_id\n")
+    told = billing(*copy.arguments("2026-04-01"))
+    assert told.status == 0
+    assert "No invoice issued as of 2026-04-01" in told.out
+    assert "custommers.csv" in told.out.replace("\n", "")
+    assert copy.issued() == issued
+    assert copy.published() == published
+
+
+def test_a_lost_warehouse_is_made_again(billing: Command, copy: Copy) -> None:
+    published = copy.published()
+    Home(copy.home).warehouse.unlink()
+    assert billing(*copy.arguments("2026-04-01")).status == 0
+    assert copy.published() == published
+
+
+def test_a_dry_run_shows_what_a_close_issues(billing: Command, copy: Copy) -> None:
+    issued = copy.issued()
+    places = ("--home", copy.home, "--landing", copy.landing)
+    shown = billing("close", "2026-04", "--dry-run", *places)
+    assert shown.status == 0
+    assert "Would be issued through 2026-05-01" in shown.out
+    assert copy.issued() == issued
+    closed = billing("close", "2026-04", *places)
+    assert closed.status == 0
+    new = [number for number, _ in copy.issued() if (number,) not in issued]
+    assert len(copy.issued()) > len(issued)
+    assert new[-1] in closed.out
+    # As many documents, of the same totals, as were shown.
+    assert shown.out.count("(draft)") == len(copy.issued()) - len(issued)
+
+
+# Runs that are refused.
+
+
+def test_a_day_before_the_last_close_is_refused_C6(
+    billing: Command, copy: Copy
+) -> None:
+    before = copy.files()
+    told = billing(*copy.arguments("2026-03-31", issue=False))
+    assert told.status == 1
+    assert "invoices are issued through 2026-04-01" in told.err
+    assert copy.files() == before
+    assert copy.refusals()[-1] in told.err
+
+
+def test_a_landing_directory_without_tables(
+    billing: Command, copy: Copy, tmp_path: Path
+) -> None:
+    issued, publication = copy.issued(), copy.files()["billing.duckdb"]
+    for landing in (tmp_path / "empty", tmp_path / "missing"):
+        if landing.name == "empty":
+            landing.mkdir()
+        empty = Copy(copy.home, landing)
+        told = billing(*empty.arguments("2026-04-01"))
+        assert told.status == 1
+        assert str(landing) in told.err or "customers" in told.err
+    assert copy.issued() == issued
+    assert copy.files()["billing.duckdb"] == publication
+
+
+@pytest.mark.parametrize("name", ["warehouse", "ledger"])
+def test_a_wrong_key_touches_nothing(
+    billing: Command, copy: Copy, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = copy.files()
+    monkeypatch.setenv(f"BILLING_{name.upper()}_KEY", "wrong")
+    told = billing(*copy.arguments("2026-04-01"))
+    assert told.status == 1
+    assert f"{name}.duckdb: the key does not open it; nothing was changed" in told.err
+    assert copy.files() == before
+    assert "wrong" not in told.err + told.out
+
+
+def test_a_contract_row_that_is_gone_stops_the_run_C8(
+    billing: Command, copy: Copy
+) -> None:
+    issued, publication = copy.issued(), copy.files()["billing.duckdb"]
+    (copy.landing / "contracts" / "contract_lines" / "seats.csv").unlink()
+    told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 1
+    assert "contracts/contract_lines/seats.csv" in told.err
+    assert "contract_lines seats" in told.err
+    assert "--accept-missing" in told.err
+    assert copy.issued() == issued
+    assert copy.files()["billing.duckdb"] == publication
+
+
+def test_a_usage_file_may_be_archived_but_not_lost_C8(
+    billing: Command, copy: Copy
+) -> None:
+    gone = next(path for path in sorted(copy.landing.rglob("usage/*/*.csv")))
+    name = gone.relative_to(copy.landing).as_posix()
+    gone.unlink()
+    assert billing(*copy.arguments("2026-04-01", issue=False)).status == 0
+    Home(copy.home).warehouse.unlink()
+    told = billing(*copy.arguments("2026-04-01", issue=False))
+    assert told.status == 1
+    assert name in told.err
+
+
+def test_a_ledger_older_than_the_log_is_refused(
+    billing: Command, copy: Copy, tmp_path: Path
+) -> None:
+    home = Home(copy.home)
+    old = tmp_path / "old.duckdb"
+    shutil.copy(home.ledger, old)
+    assert billing(*copy.arguments("2026-05-01")).status == 0
+    new = home.ledger.read_bytes()
+    shutil.copy(old, home.ledger)
+    told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 1
+    assert "ledger.duckdb is older than audit.jsonl" in told.err
+    home.ledger.unlink()
+    told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 1
+    assert "ledger.duckdb is gone, and invoices were issued from it" in told.err
+    assert not home.ledger.exists()
+    home.ledger.write_bytes(new)
+    assert billing(*copy.arguments("2026-05-01", issue=False)).status == 0
+
+
+def failing(name: str) -> NodeResult:
+    return NodeResult(f"test.{name}", name, "test", "fail", 0.1, 3, None)
+
+
+def test_a_failed_check_issues_nothing(
+    billing: Command, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued, publication = copy.issued(), copy.files()["billing.duckdb"]
+    monkeypatch.setattr(model_assets, "asset_events", lambda results: iter(()))
+    monkeypatch.setattr(
+        model_assets, "build", lambda run, select, title: [failing("shares_add_up")]
+    )
+    told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 1
+    assert "check shares_add_up: 3 rows fail it. Nothing was issued" in told.err
+    assert copy.issued() == issued
+    assert copy.files()["billing.duckdb"] == publication
+
+
+def test_a_check_that_fails_after_issuing_names_the_invoices(
+    billing: Command, copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration import invoice_assets
+
+    issued, publication = copy.issued(), copy.files()["billing.duckdb"]
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            invoice_assets, "build", lambda run, select, title: [failing("adds_up")]
+        )
+        patch.setattr(invoice_assets, "asset_events", lambda results: iter(()))
+        told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 1
+    assert "check adds_up: 3 rows fail it" in told.err
+    new = [number for number, digest in copy.issued() if (number, digest) not in issued]
+    assert new
+    assert all(number in told.err for number in new)
+    assert copy.files()["billing.duckdb"] == publication
+    # The next run publishes them and issues nothing more.
+    told = billing(*copy.arguments("2026-05-01"))
+    assert told.status == 0
+    assert "No invoice issued" in told.out
+    numbers = {row[1] for row in copy.published()["finance.invoices"]}
+    assert set(new) <= numbers
+
+
+def test_a_second_run_says_who_holds_the_home(billing: Command, copy: Copy) -> None:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from orchestration.home import Home\n"
+            "with Home(sys.argv[1]).lock('billing close 2026-03'):\n"
+            "    print(flush=True); sys.stdin.read()",
+            str(copy.home),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        holder.stdout.readline()
+        for arguments in (
+            copy.arguments("2026-04-01"),
+            ["invoice", "INV-2026-000001", "--home", copy.home],
+        ):
+            told = billing(*arguments)
+            assert told.status == 1
+            assert "is in use by `billing close 2026-03` of " in told.err
+            assert f"process {holder.pid}" in told.err
+        holder.stdin.close()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_interrupted_run_says_so_and_leaves_the_home_free(
+    copy: Copy, number: signal.Signals
+) -> None:
+    issued = copy.issued()
+    with subprocess.Popen(
+        [sys.executable, "-c", CODE, *map(str, copy.arguments("2026-05-01"))],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        for line in run.stderr:
+            if line.startswith("Building models"):
+                run.send_signal(number)
+                break
+        told = run.stderr.read()
+    assert run.returncode == 130
+    assert "stopped; nothing is left half done" in told
+    assert "Traceback" not in told
+    with Home(copy.home).lock("test"):
+        assert copy.issued() == issued
