@@ -4,3 +4,20 @@
         coalesce(cast({{ column }} as varchar), ''){{ " || '|' || " if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}
+
+{#-
+Rows of several models that share the values of their key with another row; `keys`
+maps a model to the columns of its grain. One test for a folder costs a run less than
+one for each model.
+-#}
+{% macro copies_by_key(keys) -%}
+    {%- for model, columns in keys.items() %}
+        select
+            '{{ model }}' as model,
+            count(*) as copies
+        from {{ ref(model) }}
+        group by {{ columns | join(", ") }}
+        having count(*) > 1
+        {{ "union all" if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}

@@ -9,7 +9,7 @@ from orchestration.audit import AuditLog
 from orchestration.billing_run import BillingRun
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
-from orchestration.model_assets import asset_events, build, model_keys
+from orchestration.model_assets import build, issuable_keys, log_models
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
 
@@ -46,7 +46,7 @@ def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
             )
 
 
-@dg.asset(key=["issue", "issued_invoices"], group_name="issue", deps=model_keys())
+@dg.asset(key=["issue", "issued_invoices"], group_name="issue", deps=issuable_keys())
 def issued_invoices(
     context: dg.AssetExecutionContext, billing_run: BillingRun
 ) -> dg.MaterializeResult:
@@ -68,9 +68,7 @@ def issued_invoices(
         return dg.MaterializeResult(metadata={"invoices": 0})
     billing_run.log_issue(issue)
     results = build(billing_run, "source:ledger+", "Building what the ledger changes")
-    for event in asset_events(results):
-        if isinstance(event, dg.MaterializeResult):
-            context.log_event(dg.AssetMaterialization(event.asset_key))
+    log_models(context, results)
     problem = failure_message(results)
     if problem:
         raise BillingError(f"after issue {issue.issue_no} was booked, {problem}")

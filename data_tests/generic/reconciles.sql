@@ -1,4 +1,4 @@
-{#- Per `key`, the sum of `total` here is that of `part` in `parts`, to the last digit. -#}
+{#- Per `key`, the sum of `total` here is that of `part` in `parts`, to the digit. -#}
 {% test reconciles(model, key, total, parts, part) %}
 with
 

@@ -1,12 +1,15 @@
--- Each staging view has one row per its grain; one test for all, a row per copy.
-{% set keys = {
+-- Each staging view has one row per its grain; a row here is a copy.
+{{ copies_by_key({
     "stg_customers": ["customer_id"],
     "stg_facilities": ["facility_id"],
     "stg_facility_identifiers": ["feed", "identifier"],
     "stg_contracts": ["contract_id"],
     "stg_amendments": ["amendment_id"],
     "stg_contract_facilities": [
-        "contract_id", "facility_id", "effective_on", "amendment_id"
+        "contract_id",
+        "facility_id",
+        "effective_on",
+        "amendment_id",
     ],
     "stg_contract_lines": ["line_id", "effective_on", "amendment_id"],
     "stg_rate_cards": ["rate_card_id", "tier"],
@@ -18,13 +21,4 @@
     "stg_issued_lines": ["invoice_number", "line_number"],
     "stg_issued_line_facilities": ["invoice_number", "line_number", "facility_id"],
     "stg_billed_usage": ["line_id", "facility_id", "service_date"],
-} %}
-{% for view, columns in keys.items() %}
-    select
-        '{{ view }}' as view_name,
-        count(*) as copies
-    from {{ ref(view) }}
-    group by {{ columns | join(', ') }}
-    having count(*) > 1
-    {{ "union all" if not loop.last }}
-{% endfor %}
+}) }}
