@@ -190,7 +190,7 @@ def test_an_invoice_as_text(billing: Command, billed_book: BilledBook) -> None:
     assert content_hash in lines[-1]
     first = lines.index(next(line for line in lines if line.startswith("  1 ")))
     assert lines[first + 1].split() == [
-        *("2026-03-01", "–", "2026-03-31", "3", "90", "270.00")
+        *("2026-03-01", "–", "2026-03-31", "3", "90.00", "270.00")
     ]
     assert [line.split() for line in lines[first + 2 : first + 5]] == [
         ["A", "1", "90.00"],
