@@ -9,6 +9,7 @@ from orchestration.audit import AuditLog
 from orchestration.billing_run import BillingRun
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
@@ -36,7 +37,7 @@ _LEDGER_TABLES = (
 def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
     """What was issued; stops the run if something it rests on is gone (C8)."""
     with open_files(billing_run.state, billing_run.keyring) as connection:
-        ledger.check_inputs(connection, billing_run.accept_missing)
+        check_inputs(connection, billing_run.accept_missing)
         for name in _LEDGER_TABLES:
             (rows,) = connection.execute(
                 f"select count(*) from ledger.book.{name}"

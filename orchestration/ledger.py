@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.project import PROJECT_DIR
+from orchestration.ledger_inputs import append_inputs
 
 SCHEMA_VERSION = 1
 FIRST_HASH = "0" * 64
@@ -186,7 +186,7 @@ def _append(
         "from billing.unbooked_usage",
         [issue_no],
     )
-    _append_inputs(connection, issue_no, accepted)
+    append_inputs(connection, issue_no, accepted)
     last_hash = hashes[-1][1] if hashes else (last[0] if last else FIRST_HASH)
     content = (
         issue_no,
@@ -300,114 +300,6 @@ def _rows_digest(connection, table: str, columns: str, issue_no: int) -> str:
     while batch := rows.fetchmany(10_000):
         digest.update("".join(canonical_row(row) for row in batch).encode())
     return digest.hexdigest()
-
-
-def _append_inputs(connection, issue_no: int, accepted: Sequence[str]) -> None:
-    _land_code_digests(connection)
-    connection.execute(
-        "insert into ledger.book.issue_inputs "
-        "select $1, kind, name, contract_id, digest "
-        f"from ({_INPUTS}) as present where not exists ("
-        f"select 1 from ({_BOOKED_INPUTS}) as booked where booked.kind = present.kind "
-        "and booked.name = present.name and booked.digest = present.digest)",
-        [issue_no],
-    )
-    connection.execute(
-        "insert into ledger.book.issue_inputs "
-        f"select $1, kind, name, contract_id, null from ({_BOOKED_INPUTS}) "
-        "where name in (select unnest($2)) and (kind, name) not in "
-        f"(select kind, name from ({_INPUTS}))",
-        [issue_no, list(accepted)],
-    )
-
-
-# What the run rests on now, and the latest that the ledger says of each input.
-_INPUTS = """
-    select
-        'contract_file' as kind,
-        source_file as name,
-        null as contract_id,
-        content_hash as digest
-    from warehouse.raw.contract_files
-    union all
-    select 'usage_file', source_file, null, file_id from warehouse.raw.usage_files
-    union all
-    select
-        'contract_row',
-        table_name || ' ' || row_key,
-        min(contract_id),
-        min(digest)
-    from warehouse.raw.contract_rows where is_known
-    group by table_name, row_key
-    union all
-    select kind, name, null, digest from temp.code_digests
-"""
-# A usage file is its content: of one name several may be in the warehouse.
-_BOOKED_INPUTS = """
-    select kind, name, contract_id, digest
-    from ledger.book.issue_inputs as input
-    where digest is not null and not exists (
-        select 1 from ledger.book.issue_inputs as later
-        where later.kind = input.kind and later.name = input.name
-            and later.issue_no > input.issue_no
-            and (later.digest is null or input.kind <> 'usage_file'))
-"""
-
-
-def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Names of what an earlier issue rests on and that is gone now (C8).
-
-    A landed file counts as there while its name or its content is; a usage file also
-    while its events are in the warehouse; a contract row while its key is, even if
-    the row is rejected now, and while its contract is held, as its key may be what
-    can't be read.
-    """
-    rows = connection.execute(f"""
-        select name from ({_BOOKED_INPUTS}) as booked
-        where
-            (kind = 'contract_file' and not exists (
-                select 1 from warehouse.raw.contract_files
-                where source_file = booked.name or content_hash = booked.digest))
-            or (kind = 'usage_file' and not exists (
-                select 1 from warehouse.raw.usage_files
-                where source_file = booked.name or file_id = booked.digest))
-            or (kind = 'contract_row' and not exists (
-                select 1 from warehouse.raw.contract_rows
-                where table_name || ' ' || row_key = booked.name)
-                and not exists (
-                    select 1 from warehouse.raw.held_contracts
-                    where held_contracts.contract_id = booked.contract_id))
-        order by kind, name
-    """).fetchall()
-    return [name for (name,) in rows]
-
-
-def check_inputs(
-    connection: duckdb.DuckDBPyConnection, accepted: Sequence[str]
-) -> None:
-    """Raises BillingError naming each input that is gone and was not accepted (C8)."""
-    gone = [name for name in missing_inputs(connection) if name not in accepted]
-    if gone:
-        raise BillingError(
-            "issued invoices rest on what is gone: "
-            + "; ".join(gone)
-            + ". Put it back, or run again with "
-            + " ".join(f'--accept-missing "{name}"' for name in gone)
-        )
-
-
-def _land_code_digests(connection: duckdb.DuckDBPyConnection) -> None:
-    """Digests of the seeds and of the SQL, in a temporary table `code_digests`."""
-    rows = []
-    for kind, folder in (("seed", "seeds"), ("model", "models"), ("model", "macros")):
-        for path in sorted((PROJECT_DIR / folder).rglob("*.[cs][sq][vl]")):
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            rows.append((kind, path.relative_to(PROJECT_DIR).as_posix(), digest))
-    connection.execute(
-        "create or replace temp table code_digests as "
-        "select unnest($1) as kind, unnest($2) as name, unnest($3) as digest",
-        [list(column) for column in zip(*rows, strict=True)],
-    )
 
 
 def _sha256(text: str) -> str:

@@ -67,13 +67,13 @@ def log_models(
 ) -> None:
     """Say which models were built, besides those that the step gives as outputs."""
     for result in results:
-        if result.passed and result.resource_type != "test":
-            if result.name not in besides:
-                context.log_event(
-                    dg.AssetMaterialization(
-                        _asset_key(result), metadata={"seconds": result.seconds}
-                    )
+        is_model = result.resource_type != "test" and result.name not in besides
+        if result.passed and is_model:
+            context.log_event(
+                dg.AssetMaterialization(
+                    _asset_key(result), metadata={"seconds": result.seconds}
                 )
+            )
 
 
 def _outputs(

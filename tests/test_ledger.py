@@ -16,6 +16,7 @@ from orchestration import ledger
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.ledger_inputs import check_inputs
 from orchestration.warehouse import open_files
 
 FEBRUARY, MARCH = date(2026, 2, 1), date(2026, 3, 1)
@@ -262,7 +263,7 @@ def test_nothing_is_missing_before_the_first_issue_C8(
     book: duckdb.DuckDBPyConnection,
 ) -> None:
     book.execute("delete from raw.contract_files; delete from raw.usage_files")
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
 
 
 @pytest.mark.parametrize(
@@ -281,16 +282,16 @@ def test_what_an_issue_rests_on_must_be_there_or_accepted_C8(
 ) -> None:
     draft(book, "INV-2026-000001")
     issue(book)
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
     book.execute(gone)
     with pytest.raises(BillingError) as stopped:
-        ledger.check_inputs(book, [])
+        check_inputs(book, [])
     assert f'--accept-missing "{name}"' in str(stopped.value)
     # Accepted by name it is booked as gone, and not asked for again.
-    ledger.check_inputs(book, [name])
+    check_inputs(book, [name])
     draft(book, "INV-2026-000002")
     issue(book, MARCH, (name,))
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
 
 
 def test_what_was_renamed_or_changed_is_not_gone_C8(
@@ -303,19 +304,19 @@ def test_what_was_renamed_or_changed_is_not_gone_C8(
         update raw.usage_files set source_file = 'usage/ehr/2026-01.csv';
         update raw.contract_rows set digest = 'other', is_known = false;
     """)
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
     book.execute(
         "update raw.contract_files set source_file = 'contracts/customers.csv'"
     )
     book.execute("update raw.contract_files set content_hash = 'c2'")
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
 
 
 def test_a_row_not_known_yet_is_no_input_C8(book: duckdb.DuckDBPyConnection) -> None:
     draft(book, "INV-2026-000001")
     issue(book)
     book.execute("delete from raw.contract_rows where table_name = 'amendments'")
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
 
 
 def test_the_rows_of_a_held_contract_are_not_gone_C8(
@@ -325,7 +326,7 @@ def test_the_rows_of_a_held_contract_are_not_gone_C8(
     issue(book)
     book.execute("delete from raw.contract_rows where contract_id = 'K1'")
     book.execute("insert into raw.held_contracts values ('K1')")
-    ledger.check_inputs(book, [])
+    check_inputs(book, [])
 
 
 def test_inputs_are_booked_only_when_new_or_changed(
