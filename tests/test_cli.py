@@ -15,7 +15,6 @@ from conftest import BilledBook
 
 from orchestration import cli
 from orchestration.audit import AuditLog
-from orchestration.dbt_project import NodeResult
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
@@ -230,9 +229,7 @@ def test_a_lost_warehouse_is_made_again(billing: Command, copy: Copy) -> None:
     assert copy.published() == published
 
 
-def test_a_dry_run_shows_what_a_close_would_issue(
-    billing: Command, copy: Copy
-) -> None:
+def test_a_dry_run_shows_what_a_close_would_issue(billing: Command, copy: Copy) -> None:
     issued = copy.issued()
     places = ("--home", copy.home, "--landing", copy.landing)
     told = billing("close", "2026-04", "--dry-run", *places)
@@ -309,7 +306,7 @@ def test_a_usage_file_may_be_archived_but_not_lost_C8(
     gone = min(copy.landing.rglob("usage/*/*.csv"))
     gone.unlink()
     with monkeypatch.context() as patch:
-        stop_at_the_models(patch)
+        fail_a_check(patch, 1)
         assert "check adds_up" in billing(*copy.arguments("2026-04-01")).err
     Home(copy.home).warehouse.unlink()
     told = billing(*copy.arguments("2026-04-01"))
@@ -334,23 +331,32 @@ def test_a_lost_ledger_is_not_made_anew(billing: Command, copy: Copy) -> None:
     assert not home.ledger.exists()
 
 
-FAILED = NodeResult("test.adds_up", "adds_up", "test", "fail", 0.1, 3, None)
+def fail_a_check(patch: pytest.MonkeyPatch, call: int) -> None:
+    """Let the check `adds_up` fail in the first or second build of a run."""
+    from orchestration import dbt_project
 
+    real, calls = dbt_project.build, []
 
-def stop_at_the_models(patch: pytest.MonkeyPatch) -> None:
-    fail_the_build(patch, "orchestration.model_assets")
+    def build(*arguments: object) -> list[dbt_project.NodeResult]:
+        calls.append(arguments)
+        if len(calls) < call:
+            return real(*arguments)
+        nodes = dbt_project.manifest().nodes.values()
+        test = next(node for node in nodes if node.resource_type == "test")
+        return [
+            dbt_project.NodeResult(
+                test.unique_id, "adds_up", "test", "fail", 1, 3, None
+            )
+        ]
 
-
-def fail_the_build(patch: pytest.MonkeyPatch, module: str) -> None:
-    patch.setattr(f"{module}.asset_events", lambda results: iter(()))
-    patch.setattr(f"{module}.build", lambda run, select, title: [FAILED])
+    patch.setattr(dbt_project, "build", build)
 
 
 def test_a_failed_check_issues_nothing(
     billing: Command, copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued, publication = copy.issued(), copy.files()["billing.duckdb"]
-    stop_at_the_models(monkeypatch)
+    fail_a_check(monkeypatch, 1)
     told = billing(*copy.arguments("2026-05-01"))
     assert told.status == 1
     assert "check adds_up: 3 rows fail it. Nothing was issued" in told.err
@@ -364,7 +370,7 @@ def test_a_check_that_fails_after_issuing_names_the_invoices(
     issued, publication = copy.issued(), copy.files()["billing.duckdb"]
     close = ["close", "2026-04", "--home", copy.home, "--landing", copy.landing]
     with monkeypatch.context() as patch:
-        fail_the_build(patch, "orchestration.invoice_assets")
+        fail_a_check(patch, 2)
         told = billing(*close)
     assert told.status == 1
     assert "check adds_up: 3 rows fail it" in told.err
