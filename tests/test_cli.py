@@ -86,7 +86,8 @@ class Copy:
     def published(self) -> dict[str, list[tuple]]:
         with duckdb.connect(str(self.publication), read_only=True) as connection:
             names = connection.execute(
-                "select schema_name || '.' || table_name from duckdb_tables() order by 1"
+                "select schema_name || '.' || table_name "
+                "from duckdb_tables() order by 1"
             ).fetchall()
             return {
                 name: connection.execute(f"from {name}").fetchall() for (name,) in names
