@@ -160,7 +160,7 @@ def _bill(
     issued = run_billing(
         Settings(home, landing, as_of, issue_through, tuple(accept_missing), target)
     )
-    print_summary(home, landing, as_of, issued)
+    print_summary(home, as_of, issued)
 
 
 def _print_drafts(home: Path, through: date) -> None:

@@ -43,6 +43,7 @@ def contract_tables(
         )
     for warning in intake.warnings:
         context.log.warning(warning)
+        progress.warn(warning)
     counts = intake.rows | {
         "rejected_rows": intake.rejected,
         "held_contracts": len(intake.held),
@@ -102,6 +103,7 @@ def usage_rows(
         )
     for warning in intake.warnings:
         context.log.warning(warning)
+        progress.warn(warning)
     if intake.failed:
         raise BillingError(
             "usage files can't be read: "

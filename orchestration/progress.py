@@ -20,6 +20,11 @@ def stage(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
+def warn(text: str) -> None:
+    """Say what a person should look at, though the run goes on."""
+    _console.print("Warning:", text, style="yellow", markup=False, soft_wrap=True)
+
+
 def detail(text: str) -> None:
     """Say how far the stage is; shown on a terminal only."""
     if _status is not None:

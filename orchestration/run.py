@@ -1,6 +1,7 @@
 """One run of the billing job in this process, and what came of it."""
 
 import contextlib
+import functools
 import gc
 import os
 from dataclasses import dataclass
@@ -73,12 +74,7 @@ def _name_what_was_issued(
 def _execute(settings: Settings, home: Home) -> None:
     os.environ["BILLING_HOME"] = str(home.path)
     expectations_process()
-    # Only now: the assets are made from the manifest, which needs a home and its keys.
-    from orchestration.definitions import defs
-
-    # What was imported stays; the collector need not look through it again.
-    gc.freeze()
-
+    job = _billing_job()
     billing_run = {
         "home": str(home.path),
         "landing": str(settings.landing.absolute()),
@@ -93,7 +89,7 @@ def _execute(settings: Settings, home: Home) -> None:
     # the billing. What a run did is in the audit log.
     with dg.DagsterInstance.ephemeral() as instance:
         try:
-            defs.resolve_job_def("billing").execute_in_process(
+            job.execute_in_process(
                 instance=instance,
                 run_config={
                     "resources": {"billing_run": {"config": billing_run}},
@@ -102,6 +98,17 @@ def _execute(settings: Settings, home: Home) -> None:
             )
         except (Exception, dg.DagsterExecutionInterruptedError) as error:
             raise _reason(error) from error
+
+
+@functools.cache
+def _billing_job() -> dg.JobDefinition:
+    """The job, made when first asked for: its assets need a home and its keys."""
+    from orchestration.definitions import defs
+
+    job = defs.resolve_job_def("billing")
+    # What was imported stays; the collector need not look through it at every run.
+    gc.freeze()
+    return job
 
 
 def _reason(error: BaseException) -> BaseException:

@@ -9,14 +9,11 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.home import Home
-from orchestration.landed_files import unknown_entries
 
 _console = Console(highlight=False)
 
 
-def print_summary(
-    home_path: Path, landing: Path, as_of: date, issued: list[str]
-) -> None:
+def print_summary(home_path: Path, as_of: date, issued: list[str]) -> None:
     """Invoices issued by this run, drafts, what was held or rejected, where to look."""
     home = Home(home_path)
     with duckdb.connect(str(home.publication), read_only=True) as connection:
@@ -25,8 +22,6 @@ def print_summary(
         else:
             _console.print(f"No invoice issued as of {as_of}.")
         _print_problems(connection)
-    for warning in unknown_entries(landing):
-        _console.print(f"[yellow]Warning:[/yellow] {warning}")
     _console.print(f"Published: {home.publication}")
     if issued:
         _console.print(f"Look at one: billing invoice {issued[0]}")
