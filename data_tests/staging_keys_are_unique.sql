@@ -5,6 +5,8 @@
     "stg_facility_identifiers": ["feed", "identifier"],
     "stg_contracts": ["contract_id"],
     "stg_amendments": ["amendment_id"],
+    "stg_commitments": ["commitment_id", "effective_on", "amendment_id"],
+    "stg_milestones": ["milestone_id"],
     "stg_contract_facilities": [
         "contract_id",
         "facility_id",

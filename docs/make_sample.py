@@ -33,12 +33,8 @@ def main(export: Path) -> None:
         row for row in read(export, "encounters") if row["START"].startswith(YEARS)
     ]
     kept = {row["Id"] for row in encounters}
-    procedures = [
-        row for row in read(export, "procedures") if row["ENCOUNTER"] in kept
-    ]
-    cities = {
-        row["Id"]: row["CITY"].title() for row in read(export, "organizations")
-    }
+    procedures = [row for row in read(export, "procedures") if row["ENCOUNTER"] in kept]
+    cities = {row["Id"]: row["CITY"].title() for row in read(export, "organizations")}
     usage = SAMPLES / "usage" / FEED
     write(usage / "encounters.csv.gz", ENCOUNTER, encounters)
     write(usage / "procedures.csv.gz", PROCEDURE, procedures)

@@ -36,3 +36,23 @@
 {% macro matches(text, pattern) -%}
     regexp_matches({{ text }}, '{{ pattern }}')
 {%- endmacro %}
+
+{#- The same day some months later, or the last one of a shorter month. -#}
+{% macro plus_months(day, months) -%}
+    cast({{ day }} + to_months({{ months }}) as date)
+{%- endmacro %}
+
+{#- A date as `5 March 2026`. -#}
+{% macro day_in_words(day) -%}
+    strftime({{ day }}, '%-d %B %Y')
+{%- endmacro %}
+
+{#- A month as `March 2026`. -#}
+{% macro month_in_words(day) -%}
+    strftime({{ day }}, '%B %Y')
+{%- endmacro %}
+
+{#- A whole number from 0 on with its thousands apart: 1,250. -#}
+{% macro with_thousands(number) -%}
+    format('{:,}', cast({{ number }} as bigint))
+{%- endmacro %}

@@ -1,3 +1,15 @@
+{#-
+The identity by which what is due and what is booked are compared (A2); `subject` is the
+line, commitment or milestone, `base` the charge that a percentage is of.
+-#}
+{% macro charge_key(charge, subject, base="''") -%}
+    {{ joined_key([
+        charge ~ ".contract_id", subject, charge ~ ".line_type",
+        charge ~ ".service_from", charge ~ ".service_to", charge ~ ".version_start",
+        charge ~ ".tier", charge ~ ".unit_price", base
+    ]) }}
+{%- endmacro %}
+
 {#- Readable text of several columns, stable between builds; empty for null. -#}
 {% macro joined_key(columns) -%}
     {%- for column in columns -%}

@@ -92,3 +92,37 @@ to the currency's minor unit: `cents_step` is 1, or 100 where it has no cents.
         whole_quantity(package_size)
     ) }} as decimal(18, 0))
 {%- endmacro %}
+
+{#- A ratio of whole numbers, rounded to whole units of a quantity. -#}
+{% macro rounded_units(numerator, denominator) -%}
+    cast({{ rounded_ratio(numerator, denominator) }} as decimal(18, 4))
+{%- endmacro %}
+
+{#- True when a tier of `price_tiers` holds a quantity; the first holds none as well. -#}
+{% macro holds(tiers, quantity) -%}
+    {{ tiers }}.above < greatest({{ quantity }}, 0.0001)
+    and {{ tiers }}.up_to >= greatest({{ quantity }}, 0.0001)
+{%- endmacro %}
+
+{#-
+A decimal divided by days, rounded as what a commitment commits: a quantity to whole
+units, money to the currency's minor unit (M1, M6).
+-#}
+{% macro as_committed(dividend, days) -%}
+    case kind
+        when 'spend'
+            then {{ rounded_amount(
+                whole_quantity(dividend) ~ " * 100000000", days, "cents_step"
+            ) }}
+        else {{ rounded_units(whole_quantity(dividend), "10000 * " ~ days) }}
+    end
+{%- endmacro %}
+
+{#- One decimal as a percentage of another, to 2 places. -#}
+{% macro rounded_percent(part, whole_part) -%}
+    cast(
+        cast({{ rounded_ratio(
+            "10000 * " ~ whole_quantity(part), whole_quantity(whole_part)
+        ) }} as decimal(18, 0)) * 0.01 as decimal(18, 2)
+    )
+{%- endmacro %}

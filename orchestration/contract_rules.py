@@ -13,14 +13,6 @@ from orchestration.project import read_seed
 
 Reasons = Iterator[tuple[str, str]]
 
-# What the models cannot price yet: a row of it is rejected, so that its contract is
-# held, rather than left out of an invoice in silence.
-NOT_YET_BILLED: dict[str, tuple[str, ...]] = {
-    "pricing_model": ("volume", "stairstep", "package", "percentage"),
-    "aggregation": ("distinct_patients",),
-    "table": ("commitments", "milestones"),
-}
-
 TIERED_MODELS = ("graduated", "volume", "stairstep")
 
 
@@ -48,19 +40,9 @@ def judge_row(row: Row) -> list[Problem]:
     """Problems of a row's own meaning; none of one without readable cells."""
     return [
         row.problem(column, reason)
-        for rule in ROW_RULES.get(row.table, ()) + (not_yet_billed,)
+        for rule in ROW_RULES.get(row.table, ())
         for column, reason in rule(row)
     ]
-
-
-def not_yet_billed(row: Row) -> Reasons:
-    if row.table in NOT_YET_BILLED.get("table", ()):
-        yield None, f"{row.table} are not billed by this version yet"
-    model = row.values.get("pricing_model")
-    if model in NOT_YET_BILLED.get("pricing_model", ()):
-        yield "pricing_model", f"{model} is not billed by this version yet"
-    if meters().get(row.values.get("meter")) in NOT_YET_BILLED.get("aggregation", ()):
-        yield "meter", "distinct patients are not billed by this version yet (U8)"
 
 
 def tier_is_known(row: Row) -> Reasons:

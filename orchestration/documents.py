@@ -1,5 +1,6 @@
 """An issued invoice as text, from the ledger: what was booked, nothing else."""
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +95,9 @@ def _document(header, lines, shares) -> list[str]:
 
 
 def _line(line) -> list[str]:
-    notes = []
-    if line["tier"] is not None:
-        notes.append(f"tier {line['tier']}")
+    notes = [f"contract {line['contract_id']}"]
+    if line["line_id"] is not None:
+        notes.append(f"line {line['line_id']}")
     if line["discount_percent"]:
         notes.append(
             f"list price {_price(line['list_price'])} "
@@ -108,15 +109,19 @@ def _line(line) -> list[str]:
         notes.append(f"amendment {line['amendment_id']}")
     price = "" if line["unit_price"] is None else _price(line["unit_price"])
     service = f"{line['service_start']} – {line['service_end']}"
-    text = [
-        f"{line['line_number']:>3} {line['description']}  "
-        f"(contract {line['contract_id']}, {line['line_id']})",
+    return [
+        *_wrapped(f"{line['line_number']:>3} ", line["description"]),
         f"{'':4}{service:25}{_plain(line['quantity']):>22}{price:>22}"
         f"{line['amount']:>27,}",
+        *_wrapped(f"{'':4}", ", ".join(notes)),
     ]
-    if notes:
-        text.append(f"{'':4}{', '.join(notes)}")
-    return text
+
+
+def _wrapped(first: str, words: str) -> list[str]:
+    """The words in lines no wider than the document, `first` before the first."""
+    return textwrap.wrap(
+        words, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
+    )
 
 
 def _facilities(shares) -> list[str]:

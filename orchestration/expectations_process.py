@@ -27,9 +27,7 @@ class ExpectationsProcess:
         # Hung up on, it ends by itself and leaves nothing behind.
         atexit.register(self._hang_up)
 
-    def validate(
-        self, tables: dict[str, pandas.DataFrame]
-    ) -> list[ExpectationOutcome]:
+    def validate(self, tables: dict[str, pandas.DataFrame]) -> list[ExpectationOutcome]:
         """As `validate_contract_tables`, there. Raises BillingError as that does."""
         try:
             self._connection.send(tables)
@@ -42,7 +40,6 @@ class ExpectationsProcess:
         if isinstance(outcome, BillingError):
             raise outcome
         return outcome
-
 
     def _hang_up(self) -> None:
         self._connection.close()

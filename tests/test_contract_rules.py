@@ -17,16 +17,9 @@ from contract_landing import (
 )
 from contract_rejections import CELLS, COMPARISONS, MEANINGS
 
-from orchestration import contract_rules
 from orchestration.contract_tables import load_contract_tables
 
 
-@pytest.fixture
-def everything_is_billed(monkeypatch):
-    monkeypatch.setattr(contract_rules, "NOT_YET_BILLED", {})
-
-
-@pytest.mark.usefixtures("everything_is_billed")
 @pytest.mark.parametrize(
     ("changes", "table", "line", "column", "said", "held"),
     CELLS + MEANINGS + COMPARISONS,
@@ -50,7 +43,6 @@ def test_a_bad_row_is_rejected_alone_and_holds_its_contract(
     assert ("ss",) in lines_left
 
 
-@pytest.mark.usefixtures("everything_is_billed")
 @pytest.mark.parametrize(
     "changes",
     [
@@ -199,7 +191,6 @@ def test_what_is_not_billed_yet_is_rejected_rather_than_forgotten(tmp_path, chan
     assert set(intake.held) == {"nc"}
 
 
-@pytest.mark.usefixtures("everything_is_billed")
 class TestNotYetKnown:
     """Rows of an amendment signed after the as-of day hold and disturb nothing."""
 
@@ -230,7 +221,6 @@ class TestNotYetKnown:
         assert set(intake.held) == {"nc"}
 
 
-@pytest.mark.usefixtures("everything_is_billed")
 @pytest.mark.parametrize(
     ("table", "changed"),
     [
@@ -253,7 +243,6 @@ def test_a_version_never_changes_what_it_is(tmp_path, table, changed):
     )
 
 
-@pytest.mark.usefixtures("everything_is_billed")
 @pytest.mark.parametrize(("begins", "held"), [("2026-02-28", {}), ("2026-02-27", "nc")])
 def test_29_february_returns_on_the_28th(tmp_path, begins, held):
     leap = edit("contracts", 2, starts_on="2024-02-29")

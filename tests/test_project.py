@@ -85,9 +85,9 @@ def test_a_model_is_plain_sql_that_fits_a_screen(model: Path) -> None:
 
 
 def test_the_project_stays_small() -> None:
-    """Under 60 models and seeds; each costs every run."""
+    """Under 100 models and seeds; each costs every run."""
     seeds = list((PROJECT_DIR / "seeds").glob("*.csv"))
-    assert len(MODELS) + len(seeds) < 60
+    assert len(MODELS) + len(seeds) < 100
 
 
 def test_published_columns_are_those_of_the_interface() -> None:

@@ -6,49 +6,89 @@ contracts as (
     select * from {{ ref('contracts') }}
 ),
 
-versions as (
-    select * from {{ ref('line_versions') }}
+commitment_charges as (
+    select
+        *,
+        cast(null as integer) as tier
+    from {{ ref('commitment_charges') }}
 ),
 
 owed as (
-    select * from {{ ref('recurring_charges') }}
-    union all
-    select * from {{ ref('usage_charges') }}
-),
-
-described as (
     select
-        {{ joined_key([
-            'owed.contract_id', 'owed.line_id', 'owed.line_type', 'owed.service_from',
-            'owed.service_to', 'owed.version_start', 'owed.tier', 'owed.unit_price'
-        ]) }} as charge_key,
-        owed.contract_id,
-        owed.line_id,
+        charge_key,
+        contract_id,
+        line_id,
         cast(null as varchar) as milestone_id,
         cast(null as varchar) as commitment_id,
-        versions.product_id,
-        versions.amendment_id,
-        owed.line_type,
-        coalesce(versions.description, versions.product_id) as description,
-        owed.meter,
-        owed.tier,
-        owed.quantity,
-        owed.list_price,
-        owed.discount_percent,
-        owed.unit_price,
-        owed.proration,
-        owed.amount,
-        owed.version_start,
-        owed.service_from,
-        owed.service_to,
-        owed.charge_date
-    from owed
-    inner join versions
-        on
-            owed.line_id = versions.line_id
-            and owed.version_start = versions.version_start
-    inner join contracts on owed.contract_id = contracts.contract_id
-    where not contracts.is_held
+        product_id,
+        amendment_id,
+        line_type,
+        description,
+        meter,
+        tier,
+        quantity,
+        list_price,
+        discount_percent,
+        unit_price,
+        proration,
+        amount,
+        version_start,
+        service_from,
+        service_to,
+        charge_date
+    from {{ ref('line_charges') }}
+    union all
+    select
+        {{ charge_key('commitment_charges', 'commitment_charges.commitment_id') }}
+            as charge_key,
+        contract_id,
+        line_id,
+        null as milestone_id,
+        commitment_id,
+        product_id,
+        amendment_id,
+        line_type,
+        description,
+        null as meter,
+        tier,
+        quantity,
+        list_price,
+        discount_percent,
+        unit_price,
+        null as proration,
+        amount,
+        version_start,
+        service_from,
+        service_to,
+        charge_date
+    from commitment_charges
+    union all
+    select
+        charge_key,
+        contract_id,
+        null as line_id,
+        milestone_id,
+        null as commitment_id,
+        null as product_id,
+        null as amendment_id,
+        line_type,
+        description,
+        null as meter,
+        null as tier,
+        1 as quantity,
+        unit_price as list_price,
+        0 as discount_percent,
+        unit_price,
+        null as proration,
+        amount,
+        version_start,
+        service_from,
+        service_to,
+        charge_date
+    from {{ ref('milestone_charges') }}
 )
 
-select * from described
+select owed.*
+from owed
+inner join contracts on owed.contract_id = contracts.contract_id
+where not contracts.is_held

@@ -27,6 +27,8 @@ spans as (
         versions.package_size,
         versions.included_quantity,
         coalesce(covered.facilities, versions.quantity, 1) as quantity,
+        covered.amendment_id,
+        covered.valid_from as covered_from,
         greatest(versions.valid_from, covered.valid_from) as valid_from,
         least(versions.valid_to, covered.valid_to) as valid_to
     from versions
@@ -55,6 +57,9 @@ segments as (
         spans.cents_step,
         spans.package_size,
         cast(spans.quantity - spans.included_quantity as decimal(18, 4)) as quantity,
+        -- A later period with the same facilities is no longer the amendment's doing.
+        case when spans.covered_from >= periods.period_start then spans.amendment_id end
+            as amendment_id,
         periods.full_days,
         greatest(spans.valid_from, periods.period_start) as service_from,
         least(spans.valid_to, periods.period_end) as service_to,

@@ -10,6 +10,28 @@ tiers as (
     select * from {{ ref('price_tiers') }}
 ),
 
+rerates as (
+    select *
+    from {{ ref('commitment_versions') }}
+    where true_up = 'rerate'
+),
+
+-- Where a rerate is agreed, what is committed stands for what will be reached (M3).
+expected as (
+    select
+        units.*,
+        case
+            when rerates.line_id is null then units.reached_by_period_end
+            else rerates.committed
+        end as placed_by
+    from units
+    left join rerates
+        on
+            units.line_id = rerates.line_id
+            and {{ in_force('rerates', 'units.service_date') }}
+    where units.charged_units > 0
+),
+
 placed as (
     select
         units.line_id,
@@ -30,7 +52,7 @@ placed as (
                     - greatest(units.reached - units.charged_units, tiers.above)
             else units.charged_units
         end as quantity
-    from units
+    from expected as units
     left join tiers
         on
             units.line_id = tiers.line_id
@@ -40,11 +62,8 @@ placed as (
                     then
                         tiers.above < units.reached
                         and tiers.up_to > units.reached - units.charged_units
-                else
-                    tiers.above < units.reached_by_period_end
-                    and tiers.up_to >= units.reached_by_period_end
+                else {{ holds('tiers', 'units.placed_by') }}
             end
-    where units.charged_units > 0
 ),
 
 summed as (

@@ -60,6 +60,7 @@ charged as (
         segments.line_id,
         segments.contract_id,
         segments.version_start,
+        segments.amendment_id,
         'recurring' as line_type,
         cast(null as varchar) as meter,
         case

@@ -74,6 +74,7 @@ charged as (
         line_id,
         contract_id,
         version_start,
+        cast(null as varchar) as amendment_id,
         'usage' as line_type,
         meter,
         tier,

@@ -36,7 +36,10 @@ changes as (
         effective_on,
         lead(effective_on, 1, {{ end_of_time() }}) over (
             partition by contract_id, facility_id order by effective_on
-        ) as next_change
+        ) as next_change,
+        lead(amendment_id) over (
+            partition by contract_id, facility_id order by effective_on
+        ) as next_amendment_id
     from compared
     where is_covered <> was_covered
 ),
@@ -46,6 +49,7 @@ covered as (
         changes.contract_id,
         changes.facility_id,
         changes.amendment_id,
+        changes.next_amendment_id as ending_amendment_id,
         greatest(changes.effective_on, contracts.valid_from) as valid_from,
         least(changes.next_change, contracts.valid_to) as valid_to
     from changes

@@ -14,18 +14,20 @@ tiered as (
     select
         versions.line_id,
         versions.version_start,
+        versions.pricing_model,
         versions.discount_percent as line_discount,
         cards.tier,
         coalesce(cards.above, 0) as above,
         coalesce(cards.up_to, {{ unbounded_quantity() }}) as up_to,
-        coalesce(
-            cards.unit_price,
-            versions.unit_price,
-            case when versions.pricing_model in ('stairstep', 'percentage') then 0 end
-        ) as list_price,
+        case versions.pricing_model
+            when 'percentage' then versions.percentage * 0.01
+            when 'stairstep' then 0
+            else coalesce(cards.unit_price, versions.unit_price)
+        end as list_price,
         case
-            when cards.unit_price is null then coalesce(cards.discount_percent, 0)
-            else 0
+            when cards.unit_price is not null or versions.pricing_model = 'stairstep'
+                then 0
+            else coalesce(cards.discount_percent, 0)
         end as tier_discount,
         coalesce(cards.flat_fee, 0) as list_fee
     from versions
@@ -42,7 +44,10 @@ priced as (
         tier,
         cast(above as decimal(18, 4)) as above,
         cast(up_to as decimal(18, 4)) as up_to,
-        cast(list_price as decimal(19, 8)) as list_price,
+        cast(
+            case pricing_model when 'stairstep' then list_fee else list_price end
+            as decimal(19, 8)
+        ) as list_price,
         {{ joint_discount('tier_discount', 'line_discount') }} as discount_percent,
         {{ net_price('list_price', 'tier_discount', 'line_discount') }} as unit_price,
         {{ net_price('list_fee', '0', 'line_discount') }} as flat_fee

@@ -13,20 +13,8 @@ issues as (
     select max(issue_through) as closed_through from {{ ref('stg_issues') }}
 ),
 
-recurring as (
-    select distinct contract_id, charge_date
-    from {{ ref('recurring_charges') }}
-),
-
-usage as (
-    select distinct contract_id, period_end as charge_date
-    from {{ ref('int_usage_terms') }}
-),
-
 scheduled as (
-    select contract_id, charge_date from recurring
-    union
-    select contract_id, charge_date from usage
+    select * from {{ ref('regular_dates') }}
 ),
 
 regular as (

@@ -10,14 +10,20 @@ contracts as (
     select * from {{ ref('contracts') }}
 ),
 
+causes as (
+    select * from {{ ref('adjustment_causes') }}
+),
+
 dated as (
     select
         unbooked.*,
+        coalesce(causes.amendment_id, unbooked.amendment_id) as causing_amendment_id,
         contracts.customer_id,
         contracts.invoice_group,
         contracts.currency
     from unbooked
     inner join contracts on unbooked.contract_id = contracts.contract_id
+    left join causes on unbooked.charge_key = causes.charge_key
 ),
 
 bounded as (
@@ -39,7 +45,12 @@ drafted as (
             order by
                 is_adjustment,
                 {{ by_bytes('contract_id') }},
-                case line_type when 'recurring' then 1 else 2 end,
+                case line_type
+                    when 'recurring' then 1
+                    when 'usage' then 2
+                    when 'milestone' then 4
+                    else 3
+                end,
                 {{ by_bytes('line_id') }},
                 service_start,
                 is_reversal desc,
@@ -63,7 +74,7 @@ select
     milestone_id,
     commitment_id,
     product_id,
-    amendment_id,
+    causing_amendment_id as amendment_id,
     line_type,
     description,
     meter,

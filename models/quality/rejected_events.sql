@@ -35,6 +35,7 @@ rejected as (
             and events.class = usage.class
             and events.code = usage.code
             and events.obstacle = usage.obstacle
+            and events.has_patient = usage.has_patient
             and events.service_date is not distinct from usage.service_date
             and events.received_on is not distinct from usage.received_on
     where {{ is_rejection('usage.outcome') }}

@@ -29,13 +29,15 @@ metered as (
         located.service_date,
         located.event_type,
         located.class,
-        located.code
+        located.code,
+        located.has_patient
     from located
     inner join meters
         on
             located.contract_id = meters.contract_id
             and {{ in_force('meters', 'located.service_date') }}
             and {{ counts('meters', 'located') }}
+            and (meters.aggregation <> 'distinct_patients' or located.has_patient)
 ),
 
 judged as (
@@ -47,6 +49,7 @@ judged as (
         located.class,
         located.code,
         located.obstacle,
+        located.has_patient,
         located.facility_id,
         located.customer_id,
         located.contract_id,
@@ -74,6 +77,7 @@ judged as (
             and located.event_type = metered.event_type
             and located.class = metered.class
             and located.code = metered.code
+            and located.has_patient = metered.has_patient
 )
 
 select * from judged

@@ -9,6 +9,10 @@ meters as (
     select * from {{ ref('int_usage_meters') }}
 ),
 
+patients as (
+    select * from {{ ref('int_patient_units') }}
+),
+
 counted as (
     select
         meters.line_id,
@@ -29,12 +33,20 @@ counted as (
             usage.contract_id = meters.contract_id
             and {{ in_force('meters', 'usage.service_date') }}
             and {{ counts('meters', 'usage') }}
-    where usage.outcome = 'billable'
+    where usage.outcome = 'billable' and meters.aggregation <> 'distinct_patients'
     group by
         meters.line_id,
         usage.contract_id,
         usage.facility_id,
         usage.service_date
+    union all
+    select
+        line_id,
+        contract_id,
+        facility_id,
+        service_date,
+        cast(units as decimal(18, 4)) as units
+    from patients
 )
 
 select * from counted

@@ -1,5 +1,5 @@
--- One row per feed, file, facility as sent, day, type, class and code: events and their
--- quantity.
+-- One row per feed, file, facility as sent, day, type, class, code and whether a patient
+-- is named: events and their quantity.
 with
 
 events as (
@@ -17,6 +17,7 @@ counted as (
         class,
         code,
         obstacle,
+        has_patient,
         count(*) as events,
         cast(sum(quantity) as decimal(18, 4)) as quantity
     from events
@@ -29,7 +30,8 @@ counted as (
         event_type,
         class,
         code,
-        obstacle
+        obstacle,
+        has_patient
 )
 
 select * from counted

@@ -13,6 +13,7 @@ metered as (
     select
         versions.line_id,
         versions.contract_id,
+        versions.billing_frequency,
         meters.event_type,
         meters.classes,
         meters.codes,

@@ -37,6 +37,7 @@ located as (
         latest.event_type,
         coalesce(latest.facility, encounters.facility, '') as facility,
         latest.patient_token,
+        latest.patient_token is not null as has_patient,
         coalesce(latest.class, '') as class,
         coalesce(latest.code, '') as code,
         latest.status,

@@ -1,0 +1,70 @@
+-- One row per usage line, facility and day: patients seen for the first time in the
+-- line's billing period (U8).
+with
+
+patients as (
+    select * from {{ ref('daily_patients') }}
+),
+
+usage as (
+    select * from {{ ref('attributed_usage') }}
+),
+
+meters as (
+    select * from {{ ref('int_usage_meters') }}
+),
+
+periods as (
+    select * from {{ ref('billing_periods') }}
+),
+
+seen as (
+    select
+        meters.line_id,
+        meters.contract_id,
+        usage.facility_id,
+        patients.service_date,
+        row_number() over (
+            partition by meters.line_id, periods.period_start, patients.patient_token
+            order by patients.service_date, {{ by_bytes('usage.facility_id') }}
+        ) as visit
+    from patients
+    inner join usage
+        on
+            patients.feed = usage.feed
+            and patients.file_id = usage.file_id
+            and patients.facility = usage.facility
+            and patients.service_date = usage.service_date
+            and patients.received_on is not distinct from usage.received_on
+            and patients.event_type = usage.event_type
+            and patients.class = usage.class
+            and patients.code = usage.code
+            and usage.has_patient
+            and usage.outcome = 'billable'
+    inner join meters
+        on
+            usage.contract_id = meters.contract_id
+            and meters.aggregation = 'distinct_patients'
+            and {{ in_force('meters', 'patients.service_date') }}
+            and {{ counts('meters', 'patients') }}
+    inner join periods
+        on
+            meters.contract_id = periods.contract_id
+            and meters.billing_frequency = periods.frequency
+            and patients.service_date >= periods.period_start
+            and patients.service_date < periods.period_end
+),
+
+counted as (
+    select
+        line_id,
+        contract_id,
+        facility_id,
+        service_date,
+        count(*) as units
+    from seen
+    where visit = 1
+    group by line_id, contract_id, facility_id, service_date
+)
+
+select * from counted
