@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -60,18 +60,27 @@ class PublishedModel:
                     po_number varchar, subtotal decimal(18,2));
                 create table finance.invoice_lines (invoice_id int, line_number int,
                     contract_id varchar, line_id varchar, milestone_id varchar,
-                    line_type varchar, product_id varchar, is_adjustment boolean,
+                    commitment_id varchar, line_type varchar, product_id varchar, is_adjustment boolean,
                     reverses boolean, service_start date, service_end date,
                     meter varchar, tier int, quantity decimal(18,4),
                     unit_price decimal(19,8), amount decimal(18,2));
                 create table finance.invoice_line_facilities (invoice_id int,
                     line_number int, facility_id varchar, quantity decimal(18,4),
                     amount decimal(18,2));
+                create table finance.commitment_progress (commitment_id varchar,
+                    contract_id varchar, line_id varchar, period_start date,
+                    period_end date, month date, committed decimal(18,4),
+                    actual_to_date decimal(18,4), expected_to_date decimal(18,4),
+                    percent decimal(18,2), projected decimal(18,4), tier int,
+                    projected_true_up decimal(18,2), true_up decimal(18,2),
+                    status varchar);
                 create table quality.usage_outcomes (feed varchar, service_month date,
                     outcome varchar, reason varchar, rows bigint);
             """)
             for number, document in enumerate(close.documents):
                 self.insert(db, number, document)
+            for row in close.progress:
+                _insert(db, "finance.commitment_progress", astuple(row))
             for outcome in close.outcomes:
                 month = outcome.service_date and outcome.service_date.replace(day=1)
                 row = (outcome.feed, month, outcome.outcome, outcome.reason, 1)
@@ -101,6 +110,7 @@ class PublishedModel:
                 charge.contract_id,
                 charge.line_id,
                 charge.milestone_id,
+                charge.commitment_id,
                 charge.line_type,
                 charge.product_id,
                 line.is_adjustment,
