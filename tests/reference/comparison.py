@@ -21,8 +21,9 @@ DOCUMENT_COLUMNS = (
     " due_date, po_number, subtotal"
 )
 LINE_COLUMNS = (
-    "contract_id, line_id, milestone_id, commitment_id, line_type, product_id, is_adjustment,"
-    " reverses, service_start, service_end, meter, tier, quantity, unit_price, amount"
+    "contract_id, line_id, milestone_id, commitment_id, line_type, product_id,"
+    " is_adjustment, reverses, service_start, service_end, meter, tier, quantity,"
+    " unit_price, amount"
 )
 PROGRESS_COLUMNS = ", ".join(field.name for field in fields(Progress))
 

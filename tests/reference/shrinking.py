@@ -76,7 +76,7 @@ def without(scenario: Scenario, parts: set[Part]) -> Scenario:
 
 
 def _gone_with_amendments(rows: Rows, gone: set[Part]) -> set[Part]:
-    """Lines that lose all their rows, commitments that lose their first, with amendments.
+    """Lines that lose all rows with amendments, commitments that lose their first.
 
     What refers to such a line would be rejected, and so would what is left of a rerate
     commitment, if it began within a year (M3).

@@ -60,7 +60,8 @@ class PublishedModel:
                     po_number varchar, subtotal decimal(18,2));
                 create table finance.invoice_lines (invoice_id int, line_number int,
                     contract_id varchar, line_id varchar, milestone_id varchar,
-                    commitment_id varchar, line_type varchar, product_id varchar, is_adjustment boolean,
+                    commitment_id varchar, line_type varchar,
+                    product_id varchar, is_adjustment boolean,
                     reverses boolean, service_start date, service_end date,
                     meter varchar, tier int, quantity decimal(18,4),
                     unit_price decimal(19,8), amount decimal(18,2));
