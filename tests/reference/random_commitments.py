@@ -6,6 +6,7 @@ from reference.builder import Builder
 from reference.values import day_in_month
 
 WHOLE_UNITS = ("1", "2", "3", "5", "8", "12", "12", "40", "400", "0")
+TIER_BOUNDS = ("0", "1", "2", "3", "7", "12", "20")
 WHOLE_MONEY = ("1", "50", "500", "2500", "20000", "0")
 NO_UNIT_PRICE = ("flat", "package", "stairstep")
 Row = dict[str, object]
@@ -31,6 +32,7 @@ class CommitmentTerms:
         self.rows: dict[str, Row] = {}
         self.models: dict[str, object] = {}
         self.begins: dict[str, date] = {}
+        self.came_with: dict[str, tuple[int, str]] = {}
         self.rerated: set[object] = set()
 
     def add(
@@ -78,12 +80,24 @@ class CommitmentTerms:
         line = lines.get(str(row["line_id"]), {})
         self.models[commitment_id] = line.get("pricing_model")
         self.begins[commitment_id] = since
+        self.came_with[commitment_id] = step, amendment_id
         self._version(row)
         self._land(step, row, since, amendment_id)
 
     def change(self, step: int, since: date, amendment_id: str) -> None:
-        """A later row of one of the commitments: another figure, price or proration."""
-        commitment_id = self.rng.choice(sorted(self.rows))
+        """A later row of a commitment: another figure, price or proration.
+
+        Its first row is landed and known when this is: a rerate commitment would else
+        begin within a year, and a line be named that is not there yet.
+        """
+        known = [
+            commitment_id
+            for commitment_id, (landed, with_amendment) in self.came_with.items()
+            if landed <= step and with_amendment in ("", amendment_id)
+        ]
+        if not known:
+            return
+        commitment_id = self.rng.choice(sorted(known))
         row = dict(self.rows[commitment_id])
         if row.get("true_up") == "rerate" or self.rng.random() < 0.8:
             since = max(since, self.begins[commitment_id])
@@ -107,8 +121,10 @@ class CommitmentTerms:
             return
         # A part of a unit is whole again once it is prorated.
         parts = () if row["prorate"] == "false" else ("7.5", "30.0001")
-        row["committed"] = rng.choice((*WHOLE_UNITS, *parts))
-        if row["true_up"] != "rerate":
+        if row["true_up"] == "rerate":
+            row["committed"] = rng.choice((*TIER_BOUNDS, *parts))
+        else:
+            row["committed"] = rng.choice((*WHOLE_UNITS, *parts))
             prices = ["1.5", "0.33333333", "12", "0"]
             if self.models[str(row["commitment_id"])] not in NO_UNIT_PRICE:
                 prices += [""] * 5

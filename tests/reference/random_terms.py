@@ -194,7 +194,7 @@ class ContractTerms:
         is_usage = not self.lines or rng.random() < 0.5
         if is_usage and rng.random() < 0.4:
             model = "graduated"
-        if features.commitments and is_usage and rng.random() < 0.2:
+        if features.commitments and is_usage and rng.random() < 0.25:
             model = "volume"
         line: dict[str, object] = {
             "line_id": line_id,

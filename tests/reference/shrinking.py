@@ -102,10 +102,10 @@ def _gone_with_amendments(rows: Rows, gone: set[Part]) -> set[Part]:
 def _proposals(parts: list[Part], fine: list[set[Part]]) -> list[set[Part]]:
     """Sets of parts to leave out: what was fine alone all at once, then chunks."""
     proposals: list[set[Part]] = []
-    if len(fine) > 1:
-        proposals.append(set().union(*fine))
-        proposals.append(set().union(*fine[: len(fine) // 2]))
-        proposals.append(set().union(*fine[len(fine) // 2 :]))
+    # Of two parts each may go and not both, so that the union of many is rarely fine.
+    for pieces in (1, 2, 4, 8):
+        if len(fine) > pieces:
+            proposals += [set().union(*fine[n::pieces]) for n in range(pieces)]
     terms = [part for part in parts if part[0] != "event"]
     events = [part for part in parts if part[0] == "event"]
     if len(parts) + 1 < MAX_CANDIDATES:
@@ -153,11 +153,10 @@ def shrink(
             for index, proposal in enumerate(proposals)
             if f"c{index:02d}-" in failing
         ]
-        if not fine:
+        size = without(alone, gone).size
+        best = min(fine, key=lambda p: without(alone, gone | p).size, default=set())
+        if without(alone, gone | best).size == size:
             break
-        gone |= max(
-            fine,
-            key=lambda p: without(alone, gone).size - without(alone, gone | p).size,
-        )
+        gone |= best
     smallest = without(alone, gone)
     return smallest, compare(run_billing, directory / "smallest", [smallest])

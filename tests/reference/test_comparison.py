@@ -2,17 +2,20 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import astuple, replace
+from dataclasses import astuple, fields, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from random import Random
 
 import duckdb
+import pytest
 
 from reference import Close, DocumentLine, Landing, Ledger, bill
-from reference.comparison import compare
+from reference.cases import Case
+from reference.comparison import compare, model_book, published_book
 from reference.generator import EVERYTHING, random_scenario, random_schedule
+from reference.progress import Progress
 from reference.scenarios import Scenario
 from reference.shrinking import shrink
 
@@ -34,9 +37,14 @@ def read_landing(directory: Path) -> Landing:
 class PublishedModel:
     """Runs the model on landed files and publishes it as the pipeline would."""
 
-    def __init__(self, spoil: Callable[[DocumentLine], DocumentLine] | None = None):
+    def __init__(
+        self,
+        spoil: Callable[[DocumentLine], DocumentLine] = lambda line: line,
+        spoil_progress: Callable[[Progress], Progress] = lambda row: row,
+    ):
         self.ledgers: dict[Path, Ledger] = {}
-        self.spoil = spoil or (lambda line: line)
+        self.spoil = spoil
+        self.spoil_progress = spoil_progress
         self.runs = 0
 
     def __call__(
@@ -81,7 +89,8 @@ class PublishedModel:
             for number, document in enumerate(close.documents):
                 self.insert(db, number, document)
             for row in close.progress:
-                _insert(db, "finance.commitment_progress", astuple(row))
+                spoilt = self.spoil_progress(row)
+                _insert(db, "finance.commitment_progress", astuple(spoilt))
             for outcome in close.outcomes:
                 month = outcome.service_date and outcome.service_date.replace(day=1)
                 row = (outcome.feed, month, outcome.outcome, outcome.reason, 1)
@@ -163,3 +172,25 @@ def test_a_cent_is_found_and_its_scenario_made_small(tmp_path: Path) -> None:
     )
     assert found
     assert smallest.size < 20 < scenario("", index).size
+
+
+@pytest.mark.parametrize("column", [field.name for field in fields(Progress)])
+def test_another_value_in_any_column_of_progress_is_found(
+    tmp_path: Path, column: str
+) -> None:
+    case = Case()
+    case.card(("10", "5", ""), ("", "4", ""))
+    case.line(pricing_model="graduated", meter="encounter", rate_card_id="CARD")
+    case.commit("15")
+    case.events(3, "2026-01-10")
+    close = case.bill("2027-01-01")
+    published = PublishedModel(
+        spoil_progress=lambda row: (
+            replace(row, **{column: None}) if row == close.progress[-1] else row
+        )
+    )
+    PublishedModel().publish(tmp_path / "same", close)
+    published.publish(tmp_path / "other", close)
+    model = model_book(close)
+    assert published_book(tmp_path / "same").progress == model.progress
+    assert (published_book(tmp_path / "other").progress - model.progress).total() == 1
