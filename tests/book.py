@@ -18,9 +18,7 @@ class Book:
 
     rows: list[tuple[int, int, str, str, Row]] = field(default_factory=list)
 
-    def land(
-        self, path: str, *rows: Row, since: int = 1, until: int = 99
-    ) -> "Book":
+    def land(self, path: str, *rows: Row, since: int = 1, until: int = 99) -> "Book":
         """Land rows in `{path}.csv`, e.g. contracts/contracts/clinic, at some steps."""
         for row in rows:
             self.rows.append((since, until, path, row.get("event_id", ""), row))
@@ -61,9 +59,7 @@ class Scenario:
             customer_name=f"{name.title()} Example",
             dunning_tier="standard",
         )
-        self.land(
-            "baas", agreement_lands, customer_id=name, effective_on=agreed_since
-        )
+        self.land("baas", agreement_lands, customer_id=name, effective_on=agreed_since)
         for facility in facilities.split():
             self.land(
                 "facilities",

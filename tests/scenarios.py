@@ -217,9 +217,7 @@ def dirt(book: Book) -> None:
 
 def agreement(book: Book) -> None:
     """Encounters of a customer whose agreement comes a month later."""
-    it = Scenario(
-        book, "agreement", "a", agreed_since="2026-02-10", agreement_lands=2
-    )
+    it = Scenario(book, "agreement", "a", agreed_since="2026-02-10", agreement_lands=2)
     it.contract(covers="a")
     it.line("visits", meter="encounter", unit_price="4")
     it.event("E1", "a", "2026-01-10")

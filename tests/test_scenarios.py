@@ -25,9 +25,7 @@ def test_a_facility_that_joins_by_amendment_R1_A2(billed_book: BilledBook) -> No
         "a": (D(-1), D(-90)),
         "b": (D(-1), D(-90)),
     }
-    assert close.shares("joins", "2026-03-01", 4) == dict.fromkeys(
-        "abc", (D(1), D(45))
-    )
+    assert close.shares("joins", "2026-03-01", 4) == dict.fromkeys("abc", (D(1), D(45)))
 
 
 def test_late_cancelled_and_moved_encounters_C6_A2(billed_book: BilledBook) -> None:

@@ -38,6 +38,15 @@ def test_a_period_is_cut_to_the_commitments_own_days_M1():
     assert periods(case, "2027-01-01") == [("2026-07-01", "2026-12-31", D(184))]
 
 
+def test_a_period_before_the_commitment_owes_nothing_M1():
+    # From 15 February: 14 of 28 days of 10.
+    case = usage_case()
+    case.commit("10", "2026-02-15", **MONTHLY)
+    assert [owed[1:4] for owed in case.owed("2026-03-01")] == [
+        ("2026-02-15", "2026-02-28", D(5))
+    ]
+
+
 def test_each_version_counts_for_its_days_M1():
     # 90 days to 31 March at 365, 275 days at 730: 90 + 550.
     case = usage_case()
@@ -120,12 +129,16 @@ def test_a_spend_is_rounded_to_the_minor_unit_M1():
 
 
 def test_the_row_signed_last_holds_once_it_is_known_T1():
+    # Z is signed before A; both are from the contract's start on.
     case = usage_case()
     case.commit("10")
-    case.amend("A", "2026-02-01", "2026-01-01")
-    case.commit("20", amendment_id="A")
+    case.amend("Z", "2026-02-01", "2026-01-01")
+    case.commit("20", amendment_id="Z")
+    case.amend("A", "2026-03-01", "2026-01-01")
+    case.commit("30", amendment_id="A")
+    figures = [periods(case, f"2026-0{n}-01")[0][-1] for n in (2, 3)]
     assert periods(case, "2026-01-31")[0][-1] == D(10)
-    assert periods(case, "2026-02-01")[0][-1] == D(20)
+    assert figures == [D(20), D(30)]
 
 
 # -- M2: shortfall ----------------------------------------------------------------
@@ -203,21 +216,20 @@ def test_a_line_not_yet_active_has_no_price_M2():
     assert [owed[1] for owed in case.owed("2026-03-01")] == ["2026-02-01"]
 
 
-def test_free_units_count_to_no_commitment_M2_U6():
-    # 3 of 5 are included, for a package line by its version on the last active day.
-    for more in ({}, {"pricing_model": "package", "package_size": "5"}):
-        case = Case()
-        case.line(meter="encounter", unit_price="1", included_quantity="1", **more)
-        case.line(
-            effective_on="2026-01-02",
-            meter="encounter",
-            unit_price="1",
-            included_quantity="3",
-            **more,
-        )
-        case.commit("10", shortfall_price="1", **MONTHLY)
-        case.events(5, "2026-01-10")
-        assert case.owed("2026-02-01")[0][3] == D(8)
+@pytest.mark.parametrize(
+    ("more", "missing"),
+    [({}, 6), ({"pricing_model": "package", "package_size": "5"}, 8)],
+)
+def test_free_units_count_to_no_commitment_M2_U6_U4(more, missing):
+    # 1 of 5 is free by the version of their date, 3 by that of the last active day,
+    # which holds for a package: 10 − 4 or 10 − 2.
+    case = Case()
+    terms = {"meter": "encounter", "unit_price": "1"} | more
+    case.line(included_quantity="1", **terms)
+    case.line(effective_on="2026-01-20", included_quantity="3", **terms)
+    case.commit("10", shortfall_price="1", **MONTHLY)
+    case.events(5, "2026-01-10")
+    assert case.owed("2026-02-01")[0][3] == D(missing)
 
 
 def test_units_before_the_cut_period_do_not_count_M1_M2():
@@ -273,6 +285,15 @@ def test_spend_counts_charges_in_scope_M4(more, amount):
     case.commit("9", commitment_id="OTHER", **MONTHLY)
     spend = [o for o in case.owed("2026-02-01") if o[4] is None]
     assert spend == [("2026-02-01", "2026-01-01", "2026-01-31", D(1), None, D(amount))]
+
+
+def test_charges_of_another_contract_do_not_count_M4():
+    case = Case()
+    case.tables["contracts"].append(case.tables["contracts"][0] | {"contract_id": "B"})
+    case.line("OTHER", contract_id="B", unit_price="70")
+    case.line(unit_price="30")
+    case.commit("100", **MONTHLY, **SPEND)
+    assert case.owed("2026-02-01")[0][-1] == D(70)
 
 
 def test_a_charge_counts_in_the_period_of_its_service_start_M4():
@@ -380,6 +401,17 @@ def test_another_shortfall_price_reverses_and_charges_A2():
     assert sorted(true_ups(case, "2026-02-10")) == [
         ("2026-03-01", D(-6), D(-18), True),
         ("2026-03-01", D(6), D(12), False),
+    ]
+
+
+def test_another_version_at_the_end_reverses_and_charges_A2():
+    # The version is part of the identity: 6 units for 18, then 7 for 21.
+    case = booked_true_up()
+    case.amend("A", "2026-02-02", "2026-01-31")
+    case.commit("11", "2026-01-31", prorate="false", amendment_id="A", **MONTHLY)
+    assert sorted(true_ups(case, "2026-02-10")) == [
+        ("2026-03-01", D(-6), D(-18), True),
+        ("2026-03-01", D(7), D(21), False),
     ]
 
 

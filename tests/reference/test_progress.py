@@ -65,11 +65,12 @@ def test_a_period_begun_on_the_as_of_day_has_no_row_yet_M6():
 
 
 def test_a_period_over_the_turn_of_months_has_a_row_for_each_M6():
-    # 20 January to 19 February: 12 days in January, 31 in all; 31 × 12/31.
+    # 20 January to 19 February: 12 days in January, 31 in all; 31 × 12/31. The days
+    # after the period are none of its own.
     case = Case(starts_on="2026-01-20", billing_anchor_day="20")
     case.line(meter="encounter", unit_price="2")
     case.commit("31", **MONTHLY)
-    rows = case.bill("2026-02-20").progress
+    rows = case.bill("2026-02-28").progress[:2]
     assert [(str(r.month), r.expected_to_date, r.true_up) for r in rows] == [
         ("2026-01-01", D(12), None),
         ("2026-02-01", D(31), D(62)),
@@ -198,3 +199,16 @@ def test_yen_are_whole_M6():
     (row,) = case.bill("2026-01-02").progress
     assert (row.actual_to_date, row.expected_to_date) == (D(21), D(3))
     assert row.projected == D(21 * 365)
+
+
+def test_a_rerate_is_projected_by_the_lines_version_of_then_M6():
+    # January: 24 × (3 − 4). February at half price: 8 are committed, of tier 1 at
+    # 2.50, and 12 projected, of tier 2 at 2: 12 × (2 − 2.50).
+    case = rerated(2, "2026-01-10")
+    line = case.tables["contract_lines"][0]
+    case.tables["contract_lines"].append(
+        line | {"effective_on": "2026-02-01", "discount_percent": "50"}
+    )
+    case.commit("8", "2026-02-01", true_up="rerate")
+    rows = case.bill("2026-03-01").progress
+    assert [row.projected_true_up for row in rows] == [D(-24), D(-6)]

@@ -70,6 +70,14 @@ def test_no_line_where_nothing_differs_or_nothing_is_used_M3(used):
     assert case.owed("2027-01-01") == []
 
 
+def test_without_units_the_fee_of_the_first_tier_is_not_due_M3():
+    case = Case()
+    case.card(("10", "5", "6"), ("", "4", "7"))
+    case.line(**VOLUME)
+    case.commit("15", **RERATE)
+    assert case.owed("2027-01-01") == []
+
+
 def test_the_commitment_version_of_a_units_date_holds_M3():
     # 15 committed to June: 3 × 4 + 7 = 19. 8 from July: 3 × 5 = 15. Reached: tier 1,
     # 6 × 5 = 30, less 34.
