@@ -17,7 +17,7 @@ from reference.comparison import compare, model_book, published_book
 from reference.generator import EVERYTHING, random_scenario, random_schedule
 from reference.progress import Progress
 from reference.scenarios import Scenario
-from reference.shrinking import shrink
+from reference.shrinking import shrink, without
 
 
 def read_landing(directory: Path) -> Landing:
@@ -194,3 +194,31 @@ def test_another_value_in_any_column_of_progress_is_found(
     model = model_book(close)
     assert published_book(tmp_path / "same").progress == model.progress
     assert (published_book(tmp_path / "other").progress - model.progress).total() == 1
+
+
+def test_without_an_amendment_nothing_is_left_that_would_be_rejected() -> None:
+    rows = [
+        (0, "contract_lines", _line("L", "A")),
+        (0, "contract_lines", _line("L2", "")),
+        (0, "contract_lines", _line("L2", "A")),
+        (0, "commitments", _row("of-L", "L", "2026-01-01", "")),
+        (0, "commitments", _row("first", "L2", "2026-01-01", "A")),
+        (0, "commitments", _row("first", "L2", "2026-05-01", "B")),
+        (0, "commitments", _row("later", "L2", "2026-01-01", "")),
+        (0, "commitments", _row("later", "L2", "2026-05-01", "A")),
+    ]
+    left = without(Scenario("", [], rows), {("amendment", "A")}).rows
+    assert left == [rows[1], rows[6]]
+
+
+def _line(line_id: str, amendment_id: str) -> dict:
+    return {"line_id": line_id, "contract_id": "C", "amendment_id": amendment_id}
+
+
+def _row(commitment_id: str, line_id: str, since: str, amendment_id: str) -> dict:
+    return {
+        "commitment_id": commitment_id,
+        "line_id": line_id,
+        "effective_on": since,
+        "amendment_id": amendment_id,
+    }
