@@ -10,6 +10,7 @@ one rounding that its rule names. It shares no code and no idea with the models.
 """
 
 from reference.model import Close, bill
+from reference.progress import Progress
 from reference.records import Document, DocumentLine, Landing, Ledger, Outcome
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "Landing",
     "Ledger",
     "Outcome",
+    "Progress",
     "bill",
 ]

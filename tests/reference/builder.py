@@ -17,6 +17,7 @@ class Features:
     meters: tuple[str, ...] = ("encounter", "procedure", "patient")
     percentage: bool = True
     milestones: bool = True
+    commitments: bool = True
 
 
 FIRST_INVOICE = Features(
@@ -24,6 +25,7 @@ FIRST_INVOICE = Features(
     meters=("encounter", "procedure"),
     percentage=False,
     milestones=False,
+    commitments=False,
 )
 EVERYTHING = Features()
 

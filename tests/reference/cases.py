@@ -25,6 +25,7 @@ class Case:
             "amendments": [],
             "rate_cards": [],
             "baas": [{"customer_id": "CUST", "effective_on": "2020-01-01"}],
+            "commitments": [],
             "milestones": [],
         }
         self.files = {}
@@ -61,6 +62,19 @@ class Case:
         if more.get("meter"):
             base["charge_type"] = "usage"
         self.tables["contract_lines"].append(base | more)
+
+    def commit(self, committed, effective_on="2020-01-01", **more):
+        """Units of line L unless `kind` is spend."""
+        base = {
+            "commitment_id": "K",
+            "contract_id": "C",
+            "effective_on": effective_on,
+            "kind": "quantity",
+            "committed": committed,
+        }
+        if more.get("kind") != "spend":
+            base["line_id"] = "L"
+        self.tables["commitments"].append(base | more)
 
     def amend(self, amendment_id, signed_on, effective_on, **more):
         self.tables["amendments"].append(
@@ -124,6 +138,21 @@ class Case:
             )
             for document in self.bill(as_of, issue_through).documents
             for line in document.lines
+        ]
+
+    def owed(self, as_of):
+        """What commitments owe: own date, service days, quantity, price, amount."""
+        return [
+            (
+                str(charge.own_date),
+                str(charge.service_start),
+                str(charge.service_end),
+                charge.quantity,
+                charge.unit_price,
+                charge.amount,
+            )
+            for charge in self.bill(as_of).charges
+            if charge.commitment_id
         ]
 
     def outcome(self, as_of):

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
 from reference.model import Close, bill
+from reference.progress import Progress
 from reference.records import Document, DocumentLine, Ledger
 from reference.scenarios import Scenario, merged_landing, write_landing
 
@@ -20,20 +21,23 @@ DOCUMENT_COLUMNS = (
     " due_date, po_number, subtotal"
 )
 LINE_COLUMNS = (
-    "contract_id, line_id, milestone_id, line_type, product_id, is_adjustment,"
-    " reverses, service_start, service_end, meter, tier, quantity, unit_price, amount"
+    "contract_id, line_id, milestone_id, commitment_id, line_type, product_id,"
+    " is_adjustment, reverses, service_start, service_end, meter, tier, quantity,"
+    " unit_price, amount"
 )
+PROGRESS_COLUMNS = ", ".join(field.name for field in fields(Progress))
 
 
 @dataclass(frozen=True)
 class Book:
     """Rows of one side as multisets; a line or share begins with its document.
 
-    The first column of each row says whose it is: a customer, or a feed.
+    The first column of each row says whose it is: a customer, a commitment or a feed.
     """
 
     documents: Counter
     lines: Counter
+    progress: Counter
     outcomes: Counter
 
 
@@ -59,7 +63,7 @@ def _written(row: tuple) -> str:
 
 
 def model_book(close: Close) -> Book:
-    """The model's documents, lines with their shares, and outcome counts."""
+    """The model's documents, lines with their shares, progress, outcome counts."""
     return Book(
         documents=Counter(_document_row(document) for document in close.documents),
         lines=Counter(
@@ -67,6 +71,7 @@ def model_book(close: Close) -> Book:
             for document in close.documents
             for line in document.lines
         ),
+        progress=Counter(astuple(row) for row in close.progress),
         outcomes=Counter(
             (
                 outcome.feed,
@@ -99,6 +104,7 @@ def _line_row(line: DocumentLine) -> tuple:
         charge.contract_id,
         charge.line_id,
         charge.milestone_id,
+        charge.commitment_id,
         charge.line_type,
         charge.product_id,
         line.is_adjustment,
@@ -128,6 +134,7 @@ def published_book(home: Path) -> Book:
             "select invoice_id, line_number, facility_id, quantity, amount"
             " from finance.invoice_line_facilities order by facility_id"
         ).fetchall()
+        progress = _progress(published)
         outcomes = published.execute(
             "select feed, service_month, outcome, reason, rows"
             " from quality.usage_outcomes"
@@ -145,8 +152,25 @@ def published_book(home: Path) -> Book:
             (*document_of[row[0]][:5], *row[2:], tuple(shares.get(row[:2], ())))
             for row in lines
         ),
+        progress=Counter(progress),
         outcomes=counts,
     )
+
+
+def _progress(published: duckdb.DuckDBPyConnection) -> list[tuple]:
+    """Rows of commitment progress; a table that is not published has none.
+
+    So it differs as soon as the model has rows, and only then.
+    """
+    found = published.execute(
+        "select 1 from duckdb_tables()"
+        " where schema_name = 'finance' and table_name = 'commitment_progress'"
+    ).fetchall()
+    if not found:
+        return []
+    return published.execute(
+        f"select {PROGRESS_COLUMNS} from finance.commitment_progress"
+    ).fetchall()
 
 
 def differences(
@@ -154,7 +178,7 @@ def differences(
 ) -> list[Difference]:
     """What differs, by scenario and table; a row of no scenario is named `?`."""
     found = []
-    for table in ("documents", "lines", "outcomes"):
+    for table in ("documents", "lines", "progress", "outcomes"):
         left, right = getattr(model, table), getattr(published, table)
         by_scenario: dict[str, tuple[list, list]] = {}
         for side, rows in enumerate((left - right, right - left)):

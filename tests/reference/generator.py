@@ -127,6 +127,11 @@ class _Customers(Builder):
                 self.first_day - timedelta(days=60),
                 begun if kind < 0.85 else self.last_day,
             )
+        if self.features.commitments and rng.random() < 0.35:
+            # Ends between the runs, so that a year of commitments with usage does too.
+            steps = self.scenario.schedule
+            ends = self.some_day(steps[0].as_of - timedelta(days=20), steps[-1].as_of)
+            length = max((ends - starts).days + 1, 20)
         self.starts.append(starts)
         return starts, length
 
@@ -137,6 +142,7 @@ class _Customers(Builder):
         signed = starts + timedelta(days=rng.choice((-60, -20, -1, 0, 0, 6, 45)))
         contract = self.new_id("con")
         step = self.landed(signed)
+        currency = rng.choice((currency,) * 6 + ("", "EUR"))
         self.add(
             step,
             "contracts",
@@ -145,7 +151,7 @@ class _Customers(Builder):
             signed_on=signed,
             starts_on=starts,
             ends_on=ends,
-            currency=rng.choice((currency,) * 6 + ("", "EUR")),
+            currency=currency,
             invoice_group=rng.choice(("", "main", "main", "main", "other")),
             billing_anchor_day=rng.choice(
                 (
@@ -164,18 +170,19 @@ class _Customers(Builder):
             payment_terms_days=rng.choice(("", 0, 15, 45, 60)),
             po_number=rng.choice(("", "", f"PO-{contract}")),
         )
-        terms = ContractTerms(self, contract, starts, ends, facilities, step)
+        terms = ContractTerms(self, contract, starts, ends, facilities, step, currency)
         terms.begin()
         for _ in range(rng.choice((0, 1, 2, 2, 3, 4))):
             terms.amend(signed)
         if self.features.milestones and rng.random() < 0.4:
+            cents = ("2500.50", "0.01") if currency != "JPY" else ("2500", "1")
             self.add(
                 step,
                 "milestones",
                 milestone_id=self.new_id("mile"),
                 contract_id=contract,
                 milestone=rng.choice(("signature", "go_live", "acceptance", "other")),
-                amount=rng.choice(("1000", "2500.50", "0.01")),
+                amount=rng.choice(("1000", *cents)),
                 completed_on=rng.choice(("", self.some_day(starts, self.last_day))),
                 invoicing=rng.choice(("", "on_completion", "next_invoice")),
             )

@@ -6,7 +6,9 @@ from datetime import date
 from pathlib import Path
 
 from reference.booking import documents, open_lines
+from reference.commitments import commitment_charges, pledges
 from reference.other_charges import milestone_charges, percentage_charges
+from reference.progress import Progress, commitment_progress
 from reference.records import Charge, Document, Landing, Ledger, Outcome
 from reference.recurring import recurring_charges
 from reference.terms import Contract, known_contracts
@@ -18,12 +20,13 @@ CURRENCIES = Path(__file__).resolve().parents[2] / "seeds" / "currencies.csv"
 
 @dataclass(frozen=True)
 class Close:
-    """What a run leaves behind: all issued documents, the drafts, usage outcomes."""
+    """What a run leaves behind: documents, outcomes, how commitments stand."""
 
     issued: list[Document]
     drafts: list[Document]
     outcomes: list[Outcome]
     charges: list[Charge]
+    progress: list[Progress]
 
     @property
     def documents(self) -> list[Document]:
@@ -48,9 +51,14 @@ def bill(
     outcomes, units = judge(landing, contracts, as_of)
     charges: list[Charge] = []
     regular_dates: dict[str, set[date]] = {}
+    progress: list[Progress] = []
     for contract in contracts.values():
-        of_contract, dates = _charges(landing, contract, units, as_of)
-        charges += of_contract
+        of_lines, dates = _line_charges(contract, units)
+        charges += of_lines
+        charges += milestone_charges(landing, contract, sorted(dates), as_of)
+        pledged = pledges(contract, of_lines, units)
+        charges += commitment_charges(pledged, as_of)
+        progress += commitment_progress(pledged, as_of)
         regular_dates[contract.contract_id] = dates
 
     def drafts() -> list[Document]:
@@ -59,7 +67,7 @@ def bill(
 
     if issue_through is not None:
         _issue(drafts(), ledger, issue_through)
-    return Close(list(ledger.documents), drafts(), outcomes, charges)
+    return Close(list(ledger.documents), drafts(), outcomes, charges, progress)
 
 
 def _decimals() -> dict[str, int]:
@@ -67,10 +75,10 @@ def _decimals() -> dict[str, int]:
         return {row["currency"]: int(row["decimals"]) for row in csv.DictReader(file)}
 
 
-def _charges(
-    landing: Landing, contract: Contract, units: dict[str, list[Units]], as_of: date
+def _line_charges(
+    contract: Contract, units: dict[str, list[Units]]
 ) -> tuple[list[Charge], set[date]]:
-    """Everything a contract owes under the terms known, and its regular dates (C6)."""
+    """What a contract's lines owe under the terms known, and its regular dates (C6)."""
     charges: list[Charge] = []
     regular_dates: set[date] = set()
     for line in contract.lines:
@@ -85,9 +93,7 @@ def _charges(
     for line in contract.lines:
         if line.pricing_model == "percentage":
             percentages += percentage_charges(contract, line, charges)
-    charges += percentages
-    charges += milestone_charges(landing, contract, sorted(regular_dates), as_of)
-    return charges, regular_dates
+    return charges + percentages, regular_dates
 
 
 def _issue(drafts: list[Document], ledger: Ledger, through: date) -> None:

@@ -11,7 +11,7 @@ MONTHS = {"monthly": 1, "quarterly": 3, "annual": 12}
 
 @dataclass(frozen=True)
 class Period:
-    """A billing period, cut to the contract; `full_days` is its uncut length."""
+    """A billing period or contract year, cut; `full_days` is its uncut length."""
 
     first: date
     last: date
@@ -52,15 +52,26 @@ def period_of_each_day(contract: Contract, line: Line) -> dict[date, Period]:
     }
 
 
+def contract_years(contract: Contract) -> list[Period]:
+    """The contract years, in order; the last may be short of its full length (C2)."""
+    years = []
+    first = contract.starts_on
+    while first <= contract.ends_on:
+        start = contract.starts_on
+        following = day_in_month(first.year + 1, start.month, start.day)
+        last = min(following - ONE_DAY, contract.ends_on)
+        years.append(Period(first, last, (following - first).days))
+        first = following
+    return years
+
+
 def contract_year(contract: Contract, when: date) -> date:
     """The first day of the contract year that a day lies in (C2)."""
-    start = contract.starts_on
-    first = start
-    while True:
-        following = day_in_month(first.year + 1, start.month, start.day)
-        if when < following:
-            return first
-        first = following
+    return next(
+        year.first
+        for year in contract_years(contract)
+        if year.first <= when <= year.last
+    )
 
 
 def invoice_date(line: Line, period: Period) -> date:

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from reference.builder import Builder
+from reference.random_commitments import CommitmentTerms
 
 
 class ContractTerms:
@@ -16,6 +17,7 @@ class ContractTerms:
         ends: date,
         facilities: list[str],
         step: int,
+        currency: str,
     ):
         self.builder = builder
         self.rng = builder.rng
@@ -26,6 +28,8 @@ class ContractTerms:
         self.step = step
         self.lines: dict[str, dict[str, object]] = {}
         self.line_steps: dict[str, int] = {}
+        self.line_amendments: dict[str, str] = {}
+        self.commitments = CommitmentTerms(builder, contract_id, starts, ends, currency)
         self.effective: dict[str, list[date]] = {}
         self.signed: date | None = None
         self.is_moving_end = False
@@ -63,6 +67,27 @@ class ContractTerms:
             if rng.random() < 0.2:
                 since = builder.some_day(self.starts, self.ends)
                 self._change(self.step, line_id, since, "")
+        if builder.features.commitments:
+            for _ in range(rng.choice((0, 1, 1, 2))):
+                self._commit(self.step, self._beginning(), "")
+            if self.commitments.rows and rng.random() < 0.3:
+                since = builder.some_day(self.starts, self.ends)
+                self.commitments.change(self.step, since, "")
+
+    def _beginning(self) -> date:
+        """Mostly the contract's start, else a day on which it runs."""
+        a_day = self.builder.some_day(self.starts, self.ends)
+        return self.rng.choice((self.starts, self.starts, self.starts, a_day))
+
+    def _commit(self, step: int, since: date, amendment_id: str) -> None:
+        """A new commitment, to a line that is landed and known when it is."""
+        lines = {
+            line_id: line
+            for line_id, line in self.lines.items()
+            if self.line_steps[line_id] <= step
+            and self.line_amendments[line_id] in ("", amendment_id)
+        }
+        self.commitments.add(step, since, amendment_id, lines)
 
     def amend(self, contract_signed: date) -> None:
         """An amendment and the rows that came with it."""
@@ -92,6 +117,8 @@ class ContractTerms:
                 "other",
             )
         )
+        if builder.features.commitments and rng.random() < 0.25:
+            kind = "commitment_changed"
         if self.is_moving_end:
             kind = rng.choice((kind, "renewed", "terminated"))
         self.is_moving_end = kind in ("renewed", "terminated")
@@ -127,6 +154,13 @@ class ContractTerms:
             )
         elif kind == "module_added":
             self._new_line(step, rows_from, amendment_id)
+            if builder.features.commitments and rng.random() < 0.5:
+                self._commit(step, rows_from, amendment_id)
+        elif kind == "commitment_changed":
+            if self.commitments.rows and rng.random() < 0.8:
+                self.commitments.change(step, rows_from, amendment_id)
+            else:
+                self._commit(step, rows_from, amendment_id)
         elif kind not in ("terminated", "renewed") or rng.random() < 0.2:
             for line_id in rng.sample(
                 sorted(self.lines), rng.choice((1, 1, 2)) % (len(self.lines) + 1) or 1
@@ -160,6 +194,8 @@ class ContractTerms:
         is_usage = not self.lines or rng.random() < 0.5
         if is_usage and rng.random() < 0.4:
             model = "graduated"
+        if features.commitments and is_usage and rng.random() < 0.25:
+            model = "volume"
         line: dict[str, object] = {
             "line_id": line_id,
             "contract_id": self.contract_id,
@@ -196,6 +232,7 @@ class ContractTerms:
         self._price(line)
         self.lines[line_id] = line
         self.line_steps[line_id] = step
+        self.line_amendments[line_id] = amendment_id
         self._line_row(step, line, since, amendment_id)
         return line_id
 

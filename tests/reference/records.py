@@ -46,6 +46,7 @@ class Charge:
     contract_id: str
     line_id: str | None = None
     milestone_id: str | None = None
+    commitment_id: str | None = None
     line_type: str
     service_start: date
     service_end: date
@@ -69,8 +70,7 @@ class Charge:
         """What is compared with what is booked (A2)."""
         return (
             self.contract_id,
-            self.line_id,
-            self.milestone_id,
+            self.line_id or self.commitment_id or self.milestone_id,
             self.line_type,
             self.service_start,
             self.service_end,

@@ -21,6 +21,8 @@ COLUMNS = {
     "discount_percent included_quantity rate_card_id package_size percentage "
     "base_line_id billing_frequency billing_timing tier_scope amendment_id",
     "rate_cards": "rate_card_id tier up_to unit_price discount_percent flat_fee",
+    "commitments": "commitment_id contract_id effective_on kind line_id committed "
+    "period true_up shortfall_price counts prorate amendment_id",
     "milestones": "milestone_id contract_id milestone amount completed_on invoicing",
     "baas": "customer_id effective_on ends_on reference",
 }

@@ -10,19 +10,25 @@ MAX_CANDIDATES = 60
 Part = tuple[str, str]
 """What can be left out: ('contract', id), ('line', id), ('event', feed/id) …"""
 
+Rows = list[tuple[int, str, dict[str, str]]]
+"""(first step at which it is landed, table, row), as in a scenario."""
+
 KEYS = {
-    "contract": "contract_id",
-    "amendment": "amendment_id",
-    "line": "line_id",
-    "facility": "facility_id",
     "customer": "customer_id",
+    "contract": "contract_id",
+    "line": "line_id",
+    "commitment": "commitment_id",
+    "milestone": "milestone_id",
+    "amendment": "amendment_id",
+    "facility": "facility_id",
 }
+"""Of each kind the column of its id, the large before the small."""
 
 
 def parts_of(scenario: Scenario) -> list[Part]:
     """What can be left out of a scenario, the large before the small."""
     found: dict[Part, None] = {}
-    for kind in ("customer", "contract", "line", "amendment", "facility"):
+    for kind in KEYS:
         for _, _, row in scenario.rows:
             if row.get(KEYS[kind]):
                 found[kind, row[KEYS[kind]]] = None
@@ -47,6 +53,8 @@ def without(scenario: Scenario, parts: set[Part]) -> Scenario:
             kind = "line" if table == "contract_lines" else "amendment"
             gone.add((kind, row[KEYS[kind]]))
 
+    gone |= _gone_with_amendments(scenario.rows, gone)
+
     def stays(row: dict[str, str]) -> bool:
         refers = [(kind, row.get(column, "")) for kind, column in KEYS.items()]
         refers.append(("line", row.get("base_line_id", "")))
@@ -67,13 +75,37 @@ def without(scenario: Scenario, parts: set[Part]) -> Scenario:
     return Scenario(scenario.prefix, scenario.schedule, rows, events, scenario.meters)
 
 
+def _gone_with_amendments(rows: Rows, gone: set[Part]) -> set[Part]:
+    """Lines that lose all rows with amendments, commitments that lose their first.
+
+    What refers to such a line would be rejected, and so would what is left of a rerate
+    commitment, if it began within a year (M3).
+    """
+    own: dict[Part, list[dict[str, str]]] = {}
+    for _, table, row in rows:
+        kind = {"contract_lines": "line", "commitments": "commitment"}.get(table)
+        if kind:
+            own.setdefault((kind, row[KEYS[kind]]), []).append(row)
+
+    def is_gone(row: dict[str, str]) -> bool:
+        return ("amendment", row.get("amendment_id", "")) in gone
+
+    return {
+        part
+        for part, of_part in own.items()
+        if all(map(is_gone, of_part))
+        or part[0] == "commitment"
+        and is_gone(min(of_part, key=lambda row: row["effective_on"]))
+    }
+
+
 def _proposals(parts: list[Part], fine: list[set[Part]]) -> list[set[Part]]:
     """Sets of parts to leave out: what was fine alone all at once, then chunks."""
     proposals: list[set[Part]] = []
-    if len(fine) > 1:
-        proposals.append(set().union(*fine))
-        proposals.append(set().union(*fine[: len(fine) // 2]))
-        proposals.append(set().union(*fine[len(fine) // 2 :]))
+    # Of two parts each may go and not both, so that the union of many is rarely fine.
+    for pieces in (1, 2, 4, 8):
+        if len(fine) > pieces:
+            proposals += [set().union(*fine[n::pieces]) for n in range(pieces)]
     terms = [part for part in parts if part[0] != "event"]
     events = [part for part in parts if part[0] == "event"]
     if len(parts) + 1 < MAX_CANDIDATES:
@@ -121,11 +153,10 @@ def shrink(
             for index, proposal in enumerate(proposals)
             if f"c{index:02d}-" in failing
         ]
-        if not fine:
+        size = without(alone, gone).size
+        best = min(fine, key=lambda p: without(alone, gone | p).size, default=set())
+        if without(alone, gone | best).size == size:
             break
-        gone |= max(
-            fine,
-            key=lambda p: without(alone, gone).size - without(alone, gone | p).size,
-        )
+        gone |= best
     smallest = without(alone, gone)
     return smallest, compare(run_billing, directory / "smallest", [smallest])

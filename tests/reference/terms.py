@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
 
+from reference.commitment_terms import Commitment, read_commitments
 from reference.records import Landing
 from reference.values import day, days, number, text
 
@@ -94,6 +95,7 @@ class Contract:
     po_number: str | None
     amendments: list[Amendment]
     lines: list[Line]
+    commitments: list[Commitment]
     coverage: dict[str, list[Coverage]]
 
     @property
@@ -182,6 +184,7 @@ def _contract(
         po_number=text(row, "po_number") or None,
         amendments=amendments,
         lines=[],
+        commitments=read_commitments(known_rows("commitments"), signed),
         coverage=coverage,
     )
     line_rows: dict[str, list[dict[str, str]]] = {}

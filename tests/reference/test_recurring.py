@@ -137,6 +137,39 @@ def test_percentage_of_all_recurring_and_of_one_line_R4():
     }
 
 
+def test_a_percentage_is_of_the_version_on_the_charges_first_day_R4():
+    # 30 % from 15 January, so first for February; ended in March.
+    case = Case()
+    case.line("BASE", unit_price="100")
+    share = {"pricing_model": "percentage", "base_line_id": "BASE"}
+    case.line("SHARE", percentage="20", **share)
+    case.line("SHARE", "2026-01-15", percentage="30", **share)
+    case.line("SHARE", "2026-03-01", percentage="30", status="ended", **share)
+    charges = case.bill("2026-06-01").charges
+    shares = [c for c in charges if c.line_id == "SHARE"]
+    assert [(str(c.own_date), c.amount) for c in shares] == [
+        ("2026-01-01", D(20)),
+        ("2026-02-01", D(30)),
+    ]
+
+
+def test_a_milestone_without_a_regular_date_to_come_is_dated_by_itself_S1():
+    case = Case()
+    case.line(unit_price="1", billing_frequency="annual")
+    case.tables["milestones"] = [
+        {
+            "milestone_id": "M",
+            "contract_id": "C",
+            "milestone": "go_live",
+            "amount": "500",
+            "completed_on": "2026-01-20",
+            "invoicing": "next_invoice",
+        }
+    ]
+    dates = {ln[0] for ln in case.lines("2026-01-20") if ln[-1] == 500}
+    assert dates == {"2026-01-20"}
+
+
 def test_a_milestone_waits_for_the_next_regular_date_S1():
     case = Case()
     case.line(unit_price="1")

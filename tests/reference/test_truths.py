@@ -107,3 +107,22 @@ def test_order_of_rows_does_not_matter(scenarios):
     assert [(d.number, d.total) for d in ledger.documents] == [
         (d.number, d.total) for d in straight.documents
     ]
+
+
+def test_what_progress_says_is_due_is_charged_once_its_period_has_ended(scenarios):
+    close = run_all(scenarios, Ledger())
+    as_of = scenarios[0].schedule[-1].as_of
+    due = {
+        (row.commitment_id, row.period_start, row.period_end): row.true_up
+        for row in close.progress
+        if row.true_up is not None
+    }
+    charged = {
+        (charge.commitment_id, charge.service_start, charge.service_end): charge.amount
+        for charge in close.charges
+        if charge.commitment_id
+    }
+    assert charged
+    assert all(end < as_of for _, _, end in due)
+    assert {period: due[period] for period in charged} == charged
+    assert not any(due[period] for period in due.keys() - charged.keys())

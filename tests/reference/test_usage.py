@@ -129,6 +129,14 @@ def test_a_patient_counts_once_at_the_first_facility_U8():
     assert line.shares == {"S": (D(1), D(5))}
 
 
+def test_a_patient_counts_once_in_each_billing_period_U8():
+    case = Case()
+    case.line(meter="patient", unit_price="5")
+    for number, when in enumerate(("2026-01-31", "2026-01-30", "2026-02-01")):
+        case.event(str(number), when, patient_id="x")
+    assert amounts(case.lines("2026-03-01")) == [D(5), D(5)]
+
+
 def test_outcomes_in_their_order_interfaces():
     case = Case()
     case.line(meter="encounter", unit_price="1")

@@ -1,10 +1,11 @@
 """Usage charges (U2 to U7): every unit walks through its scope, oldest first."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
+from reference.commitment_terms import Commitment
 from reference.periods import (
     Period,
     billing_periods,
@@ -23,7 +24,7 @@ from reference.pricing import (
 )
 from reference.records import Charge
 from reference.recurring import packages
-from reference.terms import Contract, Line, Tier, Version
+from reference.terms import Contract, Line, Tier, Version, in_force
 from reference.usage import Units
 from reference.values import as_price, as_quantity, rounded
 
@@ -57,6 +58,28 @@ def usage_charges(
 ) -> Iterator[Charge]:
     """The charges of one usage line for the units it counts, given in order."""
     period_of = period_of_each_day(contract, line)
+    for scope, scope_units in _scopes(contract, line, units).items():
+        if line.pricing_model in WHOLE_PERIOD_MODELS:
+            yield from _whole_period(contract, line, period_of, scope_units)
+        else:
+            yield from _by_unit(contract, line, scope, period_of, scope_units)
+
+
+def charged_units(contract: Contract, line: Line, units: list[Units]) -> list[Units]:
+    """The units of a line that are not free, which are those that commitments count."""
+    period_of = period_of_each_day(contract, line)
+    charged: list[Units] = []
+    for scope_units in _scopes(contract, line, units).values():
+        version_of = _pricing_version(line, period_of, scope_units)
+        charged += _charged_units(version_of, scope_units)
+    return charged
+
+
+def _scopes(
+    contract: Contract, line: Line, units: list[Units]
+) -> dict[object, list[Units]]:
+    """The units by the billing period or contract year over which they count (U5)."""
+    period_of = period_of_each_day(contract, line)
     scopes: dict[object, list[Units]] = {}
     for unit in units:
         if line.tier_scope == "contract_year":
@@ -64,11 +87,18 @@ def usage_charges(
         else:
             scope = period_of[unit.when]
         scopes.setdefault(scope, []).append(unit)
-    for scope, scope_units in scopes.items():
-        if line.pricing_model in WHOLE_PERIOD_MODELS:
-            yield from _whole_period(contract, line, period_of, scope_units)
-        else:
-            yield from _by_unit(contract, line, scope, period_of, scope_units)
+    return scopes
+
+
+def _pricing_version(
+    line: Line, period_of: dict[date, Period], units: list[Units]
+) -> Callable[[Units], Version]:
+    """The version that a unit of one scope is priced under (U4)."""
+    if line.pricing_model not in WHOLE_PERIOD_MODELS:
+        return lambda unit: line.active[unit.when]
+    period = period_of[units[0].when]
+    last_day = max(when for when in line.active if period_of[when] == period)
+    return lambda unit: line.active[last_day]
 
 
 def _by_unit(
@@ -79,11 +109,13 @@ def _by_unit(
     units: list[Units],
 ) -> Iterator[Charge]:
     """per_unit, graduated and volume: by period, version and tier."""
-    charged = list(_charged_units(line, units))
-    if line.pricing_model == "volume":
+    version_of = _pricing_version(line, period_of, units)
+    charged = list(_charged_units(version_of, units))
+    rerate = _rerate_commitment(contract, line, units[0].when)
+    if line.pricing_model == "volume" and not rerate:
         buckets = _volume(line, period_of, charged)
     else:
-        buckets = _walk(line, period_of, charged)
+        buckets = _walk(line, period_of, charged, rerate)
     for bucket in buckets:
         service_days = [
             when
@@ -104,11 +136,27 @@ def _by_unit(
         yield _charge(contract, line, bucket, service_days, price, amount)
 
 
-def _charged_units(line: Line, units: list[Units]) -> Iterator[Units]:
+def _rerate_commitment(contract: Contract, line: Line, when: date) -> Commitment | None:
+    """The commitment whose tier prices a line's units; it begins with a year (M3)."""
+    return next(
+        (
+            commitment
+            for commitment in contract.commitments
+            if commitment.is_rerate
+            and commitment.line_id == line.line_id
+            and commitment.begins <= when
+        ),
+        None,
+    )
+
+
+def _charged_units(
+    version_of: Callable[[Units], Version], units: list[Units]
+) -> Iterator[Units]:
     """The units of a scope that are not free, split where one is free in part (U6)."""
     ordinal = ZERO
     for unit in units:
-        included = line.active[unit.when].included_quantity
+        included = version_of(unit).included_quantity
         free = min(max(included - ordinal, ZERO), unit.quantity)
         ordinal += unit.quantity
         if free < unit.quantity:
@@ -116,9 +164,15 @@ def _charged_units(line: Line, units: list[Units]) -> Iterator[Units]:
 
 
 def _walk(
-    line: Line, period_of: dict[date, Period], charged: list[Units]
+    line: Line,
+    period_of: dict[date, Period],
+    charged: list[Units],
+    rerate: Commitment | None,
 ) -> list[Bucket]:
-    """per_unit, graduated: each unit at the price of the tier that it falls in."""
+    """per_unit, graduated: each unit at the price of the tier that it falls in.
+
+    With a rerate commitment: that of the tier of what is committed on its date (M3).
+    """
     buckets: dict[tuple, Bucket] = {}
     entered: set[int] = set()
     count = ZERO
@@ -126,6 +180,9 @@ def _walk(
         version, period = line.active[unit.when], period_of[unit.when]
         if line.pricing_model == "per_unit":
             parts = [(None, unit.quantity)]
+        elif rerate:
+            terms = in_force(list(rerate.versions), unit.when)
+            parts = [(tier_that_holds(version, terms.committed), unit.quantity)]
         else:
             parts = split_by_tier(version, count, unit.quantity)
         count += unit.quantity
@@ -171,12 +228,8 @@ def _whole_period(
     service_days = [when for when in line.active if period_of[when] == period]
     version = line.active[service_days[-1]]
     bucket = Bucket(period, version, None)
-    ordinal = ZERO
-    for unit in units:
-        free = min(max(version.included_quantity - ordinal, ZERO), unit.quantity)
-        ordinal += unit.quantity
-        if free < unit.quantity:
-            bucket.add(unit.facility_id, unit.quantity - free)
+    for unit in _charged_units(_pricing_version(line, period_of, units), units):
+        bucket.add(unit.facility_id, unit.quantity)
     if not bucket.by_facility:
         return
     if line.pricing_model == "stairstep":
