@@ -7,8 +7,7 @@ checks all of them; the suite runs one batch. The long profile draws other seeds
 
 BILLING_PROPERTY_SCENARIOS sets how many scenarios a batch has, BILLING_PROPERTY_SEED
 runs the batch of that seed alone, BILLING_PROPERTY_SHRINK_ROUNDS how long a failing
-scenario is made smaller, and BILLING_PROPERTY_FEATURES=everything adds what the
-pipeline does not bill yet.
+scenario is made smaller.
 """
 
 import os
@@ -22,8 +21,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from reference.comparison import RunBilling, compare
 from reference.generator import (
-    EVERYTHING,
-    FIRST_INVOICE,
     random_scenario,
     random_schedule,
 )
@@ -34,8 +31,6 @@ BATCHES = os.environ.get("BILLING_PROPERTY_BATCHES")
 SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "40"))
 SEED = os.environ.get("BILLING_PROPERTY_SEED")
 SHRINK_ROUNDS = int(os.environ.get("BILLING_PROPERTY_SHRINK_ROUNDS", "6"))
-WANTS_ALL = os.environ.get("BILLING_PROPERTY_FEATURES") == "everything"
-FEATURES = EVERYTHING if WANTS_ALL else FIRST_INVOICE
 # Seed 9: three closes over the turn of a year and a leap February.
 SEEDS = st.integers(0, 2**32 - 1) if BATCHES else st.just(int(SEED or 9))
 
@@ -54,7 +49,7 @@ def run_billing() -> RunBilling:
 def scenario_of(seed: int, index: int, schedule: list[Step], prefix: str) -> Scenario:
     """A batch's scenario by its seed and place, its ids under any prefix."""
     rng = Random(f"{seed}/{index}")
-    return random_scenario(rng, schedule, prefix, FEATURES)
+    return random_scenario(rng, schedule, prefix)
 
 
 # The seed alone says everything, so hypothesis has nothing to shrink: `shrink` does.

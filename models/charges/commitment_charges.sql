@@ -39,7 +39,8 @@ owed as (
     select
         ended.*,
         lines.product_id,
-        lines.unit_label,
+        -- A line never active has no meter to name its units.
+        coalesce(lines.unit_label, 'unit') as unit_label,
         prices.list_price,
         prices.discount_percent,
         prices.unit_price,

@@ -29,11 +29,22 @@ charges as (
 priced as (
     select
         months.*,
-        case when lines.pricing_model in ('graduated', 'volume') then tiers.tier end
-            as tier,
-        prices.unit_price as shortfall_unit_price,
-        projected_tiers.unit_price as projected_price,
-        committed_tiers.unit_price as committed_price,
+        case
+            when
+                months.kind = 'quantity'
+                and lines.pricing_model in ('graduated', 'volume')
+                then tiers.tier
+        end as tier,
+        case
+            when months.true_up = 'rerate' then months.projected
+            else greatest(months.committed - months.projected, 0)
+        end as projected_quantity,
+        case
+            when months.kind = 'spend' then 1
+            when months.true_up = 'rerate'
+                then projected_tiers.unit_price - committed_tiers.unit_price
+            else prices.unit_price
+        end as projected_price,
         case
             when months.counted_to = months.period_end then coalesce(charges.amount, 0)
         end as true_up_amount
@@ -88,20 +99,10 @@ select
     end as percent,
     cast(projected as decimal(18, 4)) as projected,
     tier,
-    cast(
-        case
-            when kind = 'spend' then greatest(committed - projected, 0)
-            when true_up = 'rerate'
-                then {{ rounded_amount(
-                    extended('projected', '(projected_price - committed_price)'),
-                    '1', 'cents_step'
-                ) }}
-            else {{ rounded_amount(
-                extended('greatest(committed - projected, 0)', 'shortfall_unit_price'),
-                '1', 'cents_step'
-            ) }}
-        end as decimal(18, 2)
-    ) as projected_true_up,
+    {{ rounded_amount(
+        extended('projected_quantity', 'coalesce(projected_price, 0)'),
+        '1', 'cents_step'
+    ) }} as projected_true_up,
     cast(true_up_amount as decimal(18, 2)) as true_up,
     case
         when actual >= committed then 'met'

@@ -53,6 +53,8 @@ versions as (
     from sequenced
     inner join contracts on sequenced.contract_id = contracts.contract_id
     left join lines on sequenced.line_id = lines.line_id
+    -- Nothing is committed to a line before that line is signed.
+    where sequenced.line_id is null or lines.line_id is not null
 )
 
 select *

@@ -1,42 +1,20 @@
 """What every part of a random scenario is built with."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 from random import Random
 
 from reference.scenarios import Scenario
 
-ALL_MODELS = ("flat", "per_unit", "graduated", "volume", "stairstep", "package")
-
-
-@dataclass(frozen=True)
-class Features:
-    """What scenarios may contain."""
-
-    pricing_models: tuple[str, ...] = ALL_MODELS
-    meters: tuple[str, ...] = ("encounter", "procedure", "patient")
-    percentage: bool = True
-    milestones: bool = True
-    commitments: bool = True
-
-
-FIRST_INVOICE = Features(
-    pricing_models=("flat", "per_unit", "graduated"),
-    meters=("encounter", "procedure"),
-    percentage=False,
-    milestones=False,
-    commitments=False,
-)
-EVERYTHING = Features()
+PRICING_MODELS = ("flat", "per_unit", "graduated", "volume", "stairstep", "package")
+METERS = ("encounter", "procedure", "patient")
 
 
 class Builder:
     """Ids, days, keys and rows of one scenario in the making."""
 
-    def __init__(self, rng: Random, scenario: Scenario, features: Features):
+    def __init__(self, rng: Random, scenario: Scenario):
         self.rng = rng
         self.scenario = scenario
-        self.features = features
         self.first_day = scenario.schedule[0].as_of - timedelta(days=150)
         self.last_day = scenario.schedule[-1].as_of + timedelta(days=20)
         self.numbers: dict[str, int] = {}

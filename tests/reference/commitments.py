@@ -155,9 +155,12 @@ def commitment_charge(pledge: Pledge, period: Period, as_of: date) -> Charge | N
         return None
     quantity, unit_price, exact_amount = owed
     at_end = pledge.version(period.last)
+    terms = pledge.line and last_active_version(pledge.line, period.last)
     return Charge(
         contract_id=pledge.contract.contract_id,
+        line_id=pledge.commitment.line_id or None,
         commitment_id=pledge.commitment.commitment_id,
+        product_id=terms.product_id if terms else None,
         line_type="minimum_spend" if pledge.commitment.is_spend else "true_up",
         service_start=period.first,
         service_end=period.last,

@@ -3,18 +3,10 @@
 from datetime import date, timedelta
 from random import Random
 
-from reference.builder import EVERYTHING, FIRST_INVOICE, Builder, Features
+from reference.builder import Builder
 from reference.random_terms import ContractTerms
 from reference.random_usage import add_usage
 from reference.scenarios import Scenario, Step
-
-__all__ = [
-    "EVERYTHING",
-    "FIRST_INVOICE",
-    "Features",
-    "random_scenario",
-    "random_schedule",
-]
 
 
 def random_schedule(rng: Random) -> list[Step]:
@@ -43,11 +35,10 @@ def random_scenario(
     rng: Random,
     schedule: list[Step] | None = None,
     prefix: str = "",
-    features: Features = FIRST_INVOICE,
 ) -> Scenario:
     """One to three customers with contracts, amendments and usage, all rows valid."""
     schedule = schedule or random_schedule(rng)
-    return _Customers(rng, Scenario(prefix, schedule), features).build()
+    return _Customers(rng, Scenario(prefix, schedule)).build()
 
 
 class _Customers(Builder):
@@ -127,7 +118,7 @@ class _Customers(Builder):
                 self.first_day - timedelta(days=60),
                 begun if kind < 0.85 else self.last_day,
             )
-        if self.features.commitments and rng.random() < 0.35:
+        if rng.random() < 0.35:
             # Ends between the runs, so that a year of commitments with usage does too.
             steps = self.scenario.schedule
             ends = self.some_day(steps[0].as_of - timedelta(days=20), steps[-1].as_of)
@@ -174,7 +165,7 @@ class _Customers(Builder):
         terms.begin()
         for _ in range(rng.choice((0, 1, 2, 2, 3, 4))):
             terms.amend(signed)
-        if self.features.milestones and rng.random() < 0.4:
+        if rng.random() < 0.4:
             cents = ("2500.50", "0.01") if currency != "JPY" else ("2500", "1")
             self.add(
                 step,

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from reference.builder import Builder
+from reference.builder import METERS, PRICING_MODELS, Builder
 from reference.random_commitments import CommitmentTerms
 
 
@@ -67,12 +67,11 @@ class ContractTerms:
             if rng.random() < 0.2:
                 since = builder.some_day(self.starts, self.ends)
                 self._change(self.step, line_id, since, "")
-        if builder.features.commitments:
-            for _ in range(rng.choice((0, 1, 1, 2))):
-                self._commit(self.step, self._beginning(), "")
-            if self.commitments.rows and rng.random() < 0.3:
-                since = builder.some_day(self.starts, self.ends)
-                self.commitments.change(self.step, since, "")
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            self._commit(self.step, self._beginning(), "")
+        if self.commitments.rows and rng.random() < 0.3:
+            since = builder.some_day(self.starts, self.ends)
+            self.commitments.change(self.step, since, "")
 
     def _beginning(self) -> date:
         """Mostly the contract's start, else a day on which it runs."""
@@ -117,7 +116,7 @@ class ContractTerms:
                 "other",
             )
         )
-        if builder.features.commitments and rng.random() < 0.25:
+        if rng.random() < 0.25:
             kind = "commitment_changed"
         if self.is_moving_end:
             kind = rng.choice((kind, "renewed", "terminated"))
@@ -154,7 +153,7 @@ class ContractTerms:
             )
         elif kind == "module_added":
             self._new_line(step, rows_from, amendment_id)
-            if builder.features.commitments and rng.random() < 0.5:
+            if rng.random() < 0.5:
                 self._commit(step, rows_from, amendment_id)
         elif kind == "commitment_changed":
             if self.commitments.rows and rng.random() < 0.8:
@@ -188,13 +187,13 @@ class ContractTerms:
     # -- lines -------------------------------------------------------------------
 
     def _new_line(self, step: int, since: date, amendment_id: str) -> str:
-        rng, features = self.rng, self.builder.features
+        rng = self.rng
         line_id = self.builder.new_id("line")
-        model = rng.choice(features.pricing_models)
+        model = rng.choice(PRICING_MODELS)
         is_usage = not self.lines or rng.random() < 0.5
         if is_usage and rng.random() < 0.4:
             model = "graduated"
-        if features.commitments and is_usage and rng.random() < 0.25:
+        if is_usage and rng.random() < 0.25:
             model = "volume"
         line: dict[str, object] = {
             "line_id": line_id,
@@ -206,13 +205,13 @@ class ContractTerms:
         }
         if is_usage:
             line["charge_type"] = "usage"
-            line["meter"] = rng.choice((features.meters[0], *features.meters))
+            line["meter"] = rng.choice((METERS[0], *METERS))
             if model not in ("flat", "stairstep", "package"):
                 line["tier_scope"] = rng.choice(
                     ("", "billing_period", "contract_year", "contract_year")
                 )
             line["included_quantity"] = rng.choice(("", "", "", "2", "4.5"))
-        elif features.percentage and rng.random() < 0.2:
+        elif rng.random() < 0.2:
             bases = [
                 i
                 for i, ln in self.lines.items()

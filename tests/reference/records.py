@@ -70,7 +70,7 @@ class Charge:
         """What is compared with what is booked (A2)."""
         return (
             self.contract_id,
-            self.line_id or self.commitment_id or self.milestone_id,
+            self.commitment_id or self.milestone_id or self.line_id,
             self.line_type,
             self.service_start,
             self.service_end,

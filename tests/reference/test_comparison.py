@@ -14,7 +14,7 @@ import pytest
 from reference import Close, DocumentLine, Landing, Ledger, bill
 from reference.cases import Case
 from reference.comparison import compare, model_book, published_book
-from reference.generator import EVERYTHING, random_scenario, random_schedule
+from reference.generator import random_scenario, random_schedule
 from reference.progress import Progress
 from reference.scenarios import Scenario
 from reference.shrinking import shrink, without
@@ -146,7 +146,7 @@ def _insert(db, table, row) -> None:
 
 def scenario(prefix: str, index: int) -> Scenario:
     schedule = random_schedule(Random(3))
-    return random_scenario(Random(index), schedule, prefix, EVERYTHING)
+    return random_scenario(Random(index), schedule, prefix)
 
 
 def test_the_published_model_equals_the_model(tmp_path: Path) -> None:
