@@ -132,6 +132,20 @@ def invoice(
     sys.stdout.write(invoice_text(home, number))
 
 
+@app.command()
+def explain(
+    number: Annotated[str, typer.Argument(help="The invoice's number.")],
+    line: Annotated[
+        int | None, typer.Option("--line", help="The whole story of one line.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Lead an issued invoice back to terms, prices, counts and causes."""
+    from orchestration.explain import explain as story
+
+    sys.stdout.write(story(home, number, line))
+
+
 @contextlib.contextmanager
 def _lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home for the whole of a command; the runs within it share the lock."""

@@ -1,6 +1,5 @@
 """An issued invoice as text, from the ledger: what was booked, nothing else."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
-
-WIDTH = 100
+from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
 
 def invoice_text(home_path: Path, number: str) -> str:
@@ -52,13 +50,13 @@ def _rows(connection, columns: str, table: str, number: str) -> list[dict[str, A
 def _document(header, lines, shares) -> list[str]:
     title = "CREDIT MEMO" if header["document_type"] == "credit_memo" else "INVOICE"
     text = [
-        _ends(header["seller_name"], f"{title} {header['invoice_number']}"),
-        _ends(header["seller_address"], f"Invoice date {header['invoice_date']}"),
-        _ends(
+        ends(header["seller_name"], f"{title} {header['invoice_number']}"),
+        ends(header["seller_address"], f"Invoice date {header['invoice_date']}"),
+        ends(
             header["seller_contact"],
             f"Due {header['due_date']} ({header['payment_terms_days']} days)",
         ),
-        _ends(
+        ends(
             f"Tax id {header['seller_tax_id']}",
             f"Purchase order {header['po_number']}" if header["po_number"] else "",
         ),
@@ -81,7 +79,7 @@ def _document(header, lines, shares) -> list[str]:
         )
     text += [
         "=" * WIDTH,
-        _ends("", f"Total {header['currency']} {header['total']:>16,}"),
+        ends("", f"Total {header['currency']} {header['total']:>16,}"),
         "",
     ]
     if header["tax_exempt"]:
@@ -100,50 +98,26 @@ def _line(line) -> list[str]:
         notes.append(f"line {line['line_id']}")
     if line["discount_percent"]:
         notes.append(
-            f"list price {_price(line['list_price'])} "
-            f"less {_plain(line['discount_percent'])} %"
+            f"list price {price(line['list_price'])} "
+            f"less {plain(line['discount_percent'])} %"
         )
     if line["proration"] is not None and line["proration"] != 1:
-        notes.append(f"prorated {_plain(line['proration'])}")
+        notes.append(f"prorated {plain(line['proration'])}")
     if line["amendment_id"]:
         notes.append(f"amendment {line['amendment_id']}")
-    price = "" if line["unit_price"] is None else _price(line["unit_price"])
+    unit_price = "" if line["unit_price"] is None else price(line["unit_price"])
     service = f"{line['service_start']} – {line['service_end']}"
     return [
-        *_wrapped(f"{line['line_number']:>3} ", line["description"]),
-        f"{'':4}{service:25}{_plain(line['quantity']):>22}{price:>22}"
+        *wrapped(f"{line['line_number']:>3} ", line["description"]),
+        f"{'':4}{service:25}{plain(line['quantity']):>22}{unit_price:>22}"
         f"{line['amount']:>27,}",
-        *_wrapped(f"{'':4}", ", ".join(notes)),
+        *wrapped(f"{'':4}", ", ".join(notes)),
     ]
-
-
-def _wrapped(first: str, words: str) -> list[str]:
-    """The words in lines no wider than the document, `first` before the first."""
-    return textwrap.wrap(
-        words, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
-    )
 
 
 def _facilities(shares) -> list[str]:
     return [
         f"{'':8}{(share['facility_name'] or share['facility_id'])[:38]:38}"
-        f"{_plain(share['quantity']):>5}{'':22}{share['amount']:>27,}"
+        f"{plain(share['quantity']):>5}{'':22}{share['amount']:>27,}"
         for share in shares
     ]
-
-
-def _ends(left: str | None, right: str) -> str:
-    left = left or ""
-    return f"{left}{right:>{max(WIDTH - len(left), 0)}}".rstrip()
-
-
-def _price(value) -> str:
-    """A price with its cents, and more places only where it has them."""
-    whole, _, places = f"{value:,f}".partition(".")
-    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
-
-
-def _plain(value) -> str:
-    """A decimal without the zeros at its end: 90, 1.5, 1,000."""
-    text = f"{value:,f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -47,13 +47,9 @@ def append_inputs(
     """Book what an issue rests on where it is new or changed; what is accepted as
     gone is booked without digest, so that nobody is asked again.
     """
-    _land_code_digests(connection)
     connection.execute(
         "insert into ledger.book.issue_inputs "
-        "select $1, kind, name, contract_id, digest "
-        f"from ({_INPUTS}) as present where not exists ("
-        f"select 1 from ({_BOOKED_INPUTS}) as booked where booked.kind = present.kind "
-        "and booked.name = present.name and booked.digest = present.digest)",
+        f"select $1, * from ({inputs_to_book(connection)})",
         [issue_no],
     )
     connection.execute(
@@ -62,6 +58,19 @@ def append_inputs(
         "where name in (select unnest($2)) and (kind, name) not in "
         f"(select kind, name from ({_INPUTS}))",
         [issue_no, list(accepted)],
+    )
+
+
+def inputs_to_book(connection: duckdb.DuckDBPyConnection) -> str:
+    """A query for what is new or changed since the last issue that rests on it:
+    kind, name, contract_id, digest. Valid on this connection.
+    """
+    _land_code_digests(connection)
+    return (
+        "select kind, name, contract_id, digest "
+        f"from ({_INPUTS}) as present where not exists ("
+        f"select 1 from ({_BOOKED_INPUTS}) as booked where booked.kind = present.kind "
+        "and booked.name = present.name and booked.digest = present.digest)"
     )
 
 

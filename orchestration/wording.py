@@ -1,0 +1,31 @@
+"""How documents write numbers and break lines: plain text, 100 columns wide."""
+
+import textwrap
+from decimal import Decimal
+
+WIDTH = 100
+
+
+def price(value: Decimal) -> str:
+    """A price with its cents, and more places only where it has them."""
+    whole, _, places = f"{value:,f}".partition(".")
+    return f"{whole}.{places.rstrip('0').ljust(2, '0')}"
+
+
+def plain(value: Decimal) -> str:
+    """A decimal without the zeros at its end: 90, 1.5, 1,000."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def ends(left: str | None, right: str) -> str:
+    """One line with text at its left end and at its right end."""
+    left = left or ""
+    return f"{left}{right:>{max(WIDTH - len(left), 0)}}".rstrip()
+
+
+def wrapped(first: str, words: str) -> list[str]:
+    """The words in lines no wider than the document, `first` before the first."""
+    return textwrap.wrap(
+        words, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
+    )

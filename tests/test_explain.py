@@ -1,0 +1,118 @@
+"""`billing explain`: every figure of a line, back to where it came from."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import BilledBook
+
+from orchestration.errors import BillingError
+from orchestration.explain import explain
+
+
+def number_of(book: BilledBook, customer: str, day: str) -> str:
+    """The number of a customer's document of a day."""
+    ((number,),) = book.closes[3].rows(
+        "select invoice_number from finance.invoices "
+        "where customer_id = $1 and invoice_date = $2",
+        customer,
+        date.fromisoformat(day),
+    )
+    return number
+
+
+def story(book: BilledBook, customer: str, day: str, line: int | None = None) -> str:
+    return explain(book.home, number_of(book, customer, day), line)
+
+
+def test_an_invoice_in_short(billed_book: BilledBook) -> None:
+    text = story(billed_book, "joins", "2026-03-01")
+    number = number_of(billed_book, "joins", "2026-03-01")
+    assert f"{number} of 2026-03-01, Joins Example" in text
+    assert "USD 315.00" in text
+    for amount in ("270.00", "-180.00", "90.00", "135.00"):
+        assert f" {amount}\n" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_a_prorated_charge_with_its_amendment_R1(billed_book: BilledBook) -> None:
+    # 3 facilities × 90 × 14 of 28 days.
+    text = story(billed_book, "joins", "2026-03-01", 4)
+    assert "  3 × 90.00 × 14/28 = 135.00\n" in text
+    assert "amendment joins-join, facility added: signed 2026-02-10, effective" in text
+    assert "landed in contracts/amendments/joins.csv, line 2" in text
+    assert "landed in contracts/contract_lines/joins.csv, line 2" in text
+    assert "in force 2026-01-01 – 2026-12-31" in text
+    assert "for each covered facility" in text
+    assert "  nothing was booked under these terms and days before\n" in text
+
+
+def test_a_reversal_with_what_stands_in_its_place_A2(billed_book: BilledBook) -> None:
+    booked = number_of(billed_book, "joins", "2026-02-01")
+    text = story(billed_book, "joins", "2026-03-01", 2)
+    assert "  2 × 90.00 = 180.00, reversed\n" in text
+    assert f"  booked in {booked}, line 1: quantity 2 " in text
+    assert "charged again as line 3 (90.00), line 4 (135.00)" in text
+    assert "due then                                     " in text
+    assert "contract row amendments joins-join (new)" in text
+    assert "contract row contract_facilities joins|joins-c|2026-02-15|" in text
+
+
+def test_late_usage_names_days_and_file_C8(billed_book: BilledBook) -> None:
+    # After the first issue E2 of 11 January was cancelled and E4 of 20 January at the
+    # other facility came: the line is of zero, for their shares alone.
+    text = story(billed_book, "late", "2026-03-01", 2)
+    assert "  late-a on 2026-01-11: 1 booked, none due\n" in text
+    assert "  late-b on 2026-01-20: none booked, 1 due\n" in text
+    assert "usage file usage/late/step2.csv (new)" in text
+    assert "step1" not in text
+
+
+def test_counts_by_facility_day_and_outcome_U6(billed_book: BilledBook) -> None:
+    # February: two units of tier 2 at 8 and its fee of 1.
+    text = story(billed_book, "tiers", "2026-03-01", 1)
+    assert "  2 × 8.00 + flat fee 1.00 = 17.00\n" in text
+    assert "  > tier 2 (above 3, up to 5), list price 8.00, flat fee 1.00\n" in text
+    assert "tiers over a contract year, 1 included" in " ".join(text.split())
+    assert "      Feb 3: 1, Feb 4: 1, Feb 5: 1\n" in text
+    assert "      Feb 6: 1, Feb 7: 1\n" in text
+    assert text.split("Events of these days")[1].split("\n")[1].split() == [
+        "billable",
+        "5",
+    ]
+
+
+def test_the_outcomes_of_a_dirty_feed_but_no_patient(billed_book: BilledBook) -> None:
+    text = story(billed_book, "dirt", "2026-02-01", 1)
+    outcomes = text.split("Events of these days")[1].split("\n\n")[0]
+    found = {
+        " ".join(words[:-1]): words[-1]
+        for words in map(str.split, outcomes.splitlines()[1:])
+    }
+    assert found["billable"] == "3"
+    assert found["void"] == "1"
+    assert "CANARY" not in text
+
+
+def test_a_yen_price_comes_to_whole_yen_A1(billed_book: BilledBook) -> None:
+    # 1001 × 16/31 = 516.645.
+    text = story(billed_book, "yen", "2026-01-16", 1)
+    assert "  1 × 1,001.00 × 16/31 = 517.00\n" in text
+
+
+def test_it_is_noted_in_the_audit_log(billed_book: BilledBook) -> None:
+    number = number_of(billed_book, "yen", "2026-01-16")
+    explain(billed_book.home, number)
+    last = (billed_book.home / "audit.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["detail"] == {"explain": number}
+
+
+def test_what_there_is_not(billed_book: BilledBook, tmp_path: Path) -> None:
+    with pytest.raises(BillingError, match="there is no invoice INV-1999-000001"):
+        explain(billed_book.home, "INV-1999-000001")
+    number = number_of(billed_book, "yen", "2026-01-16")
+    with pytest.raises(BillingError, match="has no line 2: its lines are 1 to 1"):
+        explain(billed_book.home, number, 2)
+    with pytest.raises(BillingError, match="nothing was issued here yet"):
+        explain(tmp_path / "home", number)
