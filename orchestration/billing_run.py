@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -46,6 +47,11 @@ class BillingRun(dg.ConfigurableResource):
         default_factory=list,
         description="Inputs of earlier issues that may be gone, by name.",
     )
+    max_adjustment: str = Field(
+        default="",
+        description="Issue nothing if closed periods of a customer are adjusted by "
+        "more than this percentage of its last twelve months; empty: no limit.",
+    )
     dbt_target: str | None = Field(
         default=None, description="Target of profiles.yml; its own default if none."
     )
@@ -76,6 +82,11 @@ class BillingRun(dg.ConfigurableResource):
     def issue_day(self) -> date | None:
         """The day through which to issue; None when nothing is issued."""
         return date.fromisoformat(self.issue_through) if self.issue_through else None
+
+    @property
+    def adjustment_limit(self) -> Decimal | None:
+        """The largest share of adjustments, in percent; None without a limit."""
+        return Decimal(self.max_adjustment) if self.max_adjustment else None
 
     @property
     def variables(self) -> dict[str, str]:

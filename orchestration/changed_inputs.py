@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import duckdb
 
 from orchestration.ledger_inputs import inputs_to_book
+from orchestration.project import DBT_PROJECT_DIR
 
 # Rows that name no contract, but bear on those of their customer or of their card.
 _WHOSE = """
@@ -56,18 +58,20 @@ def changed_inputs(
     days: tuple[date, date],
     since_issue: int,
     through_issue: int | None = None,
+    project: Path = DBT_PROJECT_DIR,
 ) -> list[ChangedInput]:
     """What changed after an issue, up to another or, by default, to the last build.
 
     Only what bears on the contract: its rows, those of its customer, facilities and
     rate cards, usage files with events of its facilities on these days (both
-    included), seeds and models. The connection has warehouse and ledger attached.
+    included), seeds and models of the dbt project. The connection has warehouse and
+    ledger attached.
     """
     source = (
         "select issue_no, kind, name, contract_id, digest from ledger.book.issue_inputs"
     )
     if through_issue is None:
-        waiting = inputs_to_book(connection)
+        waiting = inputs_to_book(connection, project)
         source += f" union all select {_LATEST}, * from ({waiting})"
     rows = connection.execute(
         f"""

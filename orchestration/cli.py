@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +42,15 @@ AcceptOption = Annotated[
         "--accept-missing", help="An input of an earlier issue that may be gone."
     ),
 ]
+MaxAdjustmentOption = Annotated[
+    str | None,
+    typer.Option(
+        "--max-adjustment",
+        metavar="PERCENT",
+        help="Stop if closed periods of a customer would be adjusted by more than "
+        "this share of its last twelve months' billing.",
+    ),
+]
 DEFAULT_HOME = PROJECT_DIR / ".billing"
 DEFAULT_LANDING = PROJECT_DIR / "samples"
 
@@ -55,6 +65,7 @@ def run(
         typer.Option("--issue-through", help="Issue drafts dated up to this day."),
     ] = None,
     accept_missing: AcceptOption = [],  # noqa: B006
+    max_adjustment: MaxAdjustmentOption = None,
     target: TargetOption = None,
 ) -> None:
     """Load, build, check, issue if a day is given, publish."""
@@ -65,8 +76,9 @@ def run(
             f"--issue-through {issue_day} is after --as-of {as_of_day}: "
             "what happens until then is not known yet"
         )
+    limit = _percent("--max-adjustment", max_adjustment)
     with _lock(home, "billing run"):
-        _bill(landing, home, as_of_day, issue_day, accept_missing, target)
+        _bill(landing, home, as_of_day, issue_day, accept_missing, target, limit)
 
 
 @app.command()
@@ -146,6 +158,32 @@ def explain(
     sys.stdout.write(story(home, number, line))
 
 
+@app.command("what-if")
+def what_if(
+    landing: Annotated[
+        Path | None, typer.Option("--landing", help="A landing directory: other terms.")
+    ] = None,
+    models: Annotated[
+        Path | None, typer.Option("--models", help="A folder of dbt models: other SQL.")
+    ] = None,
+    home: HomeOption = DEFAULT_HOME,
+    as_of: AsOfOption = None,
+    max_adjustment: MaxAdjustmentOption = None,
+) -> None:
+    """Show the bill under other terms or other SQL beside today's; keep nothing."""
+    if landing is None and models is None:
+        raise UsageError("give what is other: --landing DIR, --models DIR, or both")
+    for option, folder in (("--landing", landing), ("--models", models)):
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{option} {folder}: there is no such directory")
+    as_of_day = _day("--as-of", as_of) if as_of else None
+    limit = _percent("--max-adjustment", max_adjustment)
+    from orchestration.what_if import what_if as compare
+
+    with _lock(home, "billing what-if"):
+        compare(home, landing, models, as_of_day, limit)
+
+
 @contextlib.contextmanager
 def _lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home for the whole of a command; the runs within it share the lock."""
@@ -167,12 +205,21 @@ def _bill(
     issue_through: date | None,
     accept_missing: list[str],
     target: str | None,
+    max_adjustment: Decimal | None = None,
 ) -> None:
     from orchestration.run import Settings, run_billing
     from orchestration.summary import print_summary
 
     issued = run_billing(
-        Settings(home, landing, as_of, issue_through, tuple(accept_missing), target)
+        Settings(
+            home,
+            landing,
+            as_of,
+            issue_through,
+            tuple(accept_missing),
+            target,
+            max_adjustment,
+        )
     )
     print_summary(home, as_of, issued)
 
@@ -202,6 +249,18 @@ def _day(option: str, text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} {text}: give a day as YYYY-MM-DD") from None
+
+
+def _percent(option: str, text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        percent = Decimal(text)
+    except InvalidOperation:
+        percent = Decimal("NaN")
+    if not percent.is_finite() or percent < 0:
+        raise UsageError(f"{option} {text}: give a percentage of 0 or more, e.g. 2.5")
+    return percent
 
 
 def _month(text: str) -> date:

@@ -15,7 +15,7 @@ from dbt_common.events.base_types import EventMsg
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
-from orchestration.project import PROJECT_DIR
+from orchestration.project import DBT_PROJECT_DIR
 
 _PASSED = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
 
@@ -99,8 +99,8 @@ def _invoke(
         "--log-level-file": "none",
         "--log-path": str(work / "logs"),
         "--target-path": str(work / "target"),
-        "--project-dir": str(PROJECT_DIR),
-        "--profiles-dir": str(PROJECT_DIR),
+        "--project-dir": str(DBT_PROJECT_DIR),
+        "--profiles-dir": str(DBT_PROJECT_DIR),
     }
     if target is not None:
         options["--target"] = target

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration import ledger, progress
+from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
 from orchestration.billing_run import BillingRun
 from orchestration.dbt_project import failure_message
@@ -53,10 +54,16 @@ def issued_invoices(
 ) -> dg.MaterializeResult:
     """Drafts dated through the issue day become invoices, all of them or none.
 
-    Runs only after every model was built and every check passed. What depends on the
+    Runs only after every model was built and every check passed, that of adjustments
+    to closed periods among them. What depends on the
     ledger is then built again.
     """
     issue_day = billing_run.issue_day
+    limit = billing_run.adjustment_limit
+    if limit is not None:
+        billing_run.require_checked()
+        with open_files(billing_run.state, billing_run.keyring) as connection:
+            check_adjustments(connection, limit)
     if issue_day is None:
         return dg.MaterializeResult(metadata={"invoices": 0})
     billing_run.require_checked()

@@ -2,11 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.project import PROJECT_DIR
+from orchestration.project import DBT_PROJECT_DIR
 
 # What the run rests on now, and the latest that the ledger says of each input.
 _INPUTS = """
@@ -61,11 +62,14 @@ def append_inputs(
     )
 
 
-def inputs_to_book(connection: duckdb.DuckDBPyConnection) -> str:
+def inputs_to_book(
+    connection: duckdb.DuckDBPyConnection, project: Path = DBT_PROJECT_DIR
+) -> str:
     """A query for what is new or changed since the last issue that rests on it:
-    kind, name, contract_id, digest. Valid on this connection.
+    kind, name, contract_id, digest. Valid on this connection; the SQL and the seeds
+    are those of the dbt project.
     """
-    _land_code_digests(connection)
+    _land_code_digests(connection, project)
     return (
         "select kind, name, contract_id, digest "
         f"from ({_INPUTS}) as present where not exists ("
@@ -116,13 +120,13 @@ def check_inputs(
         )
 
 
-def _land_code_digests(connection: duckdb.DuckDBPyConnection) -> None:
+def _land_code_digests(connection: duckdb.DuckDBPyConnection, project: Path) -> None:
     """Digests of the seeds and of the SQL, in a temporary table `code_digests`."""
     rows = []
     for kind, folder in (("seed", "seeds"), ("model", "models"), ("model", "macros")):
-        for path in sorted((PROJECT_DIR / folder).rglob("*.[cs][sq][vl]")):
+        for path in sorted((project / folder).rglob("*.[cs][sq][vl]")):
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            rows.append((kind, path.relative_to(PROJECT_DIR).as_posix(), digest))
+            rows.append((kind, path.relative_to(project).as_posix(), digest))
     connection.execute(
         "create or replace temp table code_digests as "
         "select unnest($1) as kind, unnest($2) as name, unnest($3) as digest",

@@ -1,10 +1,14 @@
 """Where the dbt project stands, and its seeds."""
 
 import csv
+import os
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
-SEEDS_DIR = PROJECT_DIR / "seeds"
+# Set for the run of a changed project beside today's (`billing what-if --models`).
+DBT_PROJECT_VARIABLE = "BILLING_DBT_PROJECT"
+DBT_PROJECT_DIR = Path(os.environ.get(DBT_PROJECT_VARIABLE, PROJECT_DIR))
+SEEDS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
 def read_seed(name: str) -> list[dict[str, str]]:

@@ -6,6 +6,7 @@ import gc
 import os
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import dagster as dg
@@ -29,6 +30,7 @@ class Settings:
     issue_through: date | None = None
     accept_missing: tuple[str, ...] = ()
     target: str | None = None
+    max_adjustment: Decimal | None = None
 
 
 def run_billing(settings: Settings) -> list[str]:
@@ -83,6 +85,9 @@ def _execute(settings: Settings, home: Home) -> None:
             settings.issue_through.isoformat() if settings.issue_through else ""
         ),
         "accept_missing": list(settings.accept_missing),
+        "max_adjustment": (
+            "" if settings.max_adjustment is None else str(settings.max_adjustment)
+        ),
         "dbt_target": settings.target,
     }
     # In memory: keeping each event in Dagster's own database would take longer than

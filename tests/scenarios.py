@@ -7,6 +7,7 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from price_book import add_price_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -33,6 +34,7 @@ def book() -> Book:
         tiers,
     ):
         add(scenarios)
+    add_price_book(scenarios)
     return scenarios
 
 

@@ -1,0 +1,242 @@
+"""The bill under other terms or other SQL beside today's; nothing of it is kept."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.adjustment_limit import check_adjustments
+from orchestration.audit import AuditLog
+from orchestration.errors import BillingError
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.project import DBT_PROJECT_VARIABLE, PROJECT_DIR
+from orchestration.run import Settings, run_billing
+from orchestration.warehouse import open_files
+
+_console = Console(highlight=False)
+_COPIED = "what-if-"
+
+_DRAFTS = """
+    select customer_id, currency, invoice_date, invoice_group, sum(total)
+    from warehouse.billing.draft_invoices group by all
+"""
+_DUE = """
+    select customer_id, currency, contract_id,
+        date_trunc('month', service_from)::date as month, sum(amount)
+    from warehouse.billing.charges
+    join warehouse.billing.contracts using (contract_id)
+    where not is_held
+    group by customer_id, currency, contract_id, month
+"""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A document or month that comes out otherwise; `key` begins with the customer."""
+
+    key: tuple
+    today: Decimal
+    then: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """What would be more (or, below zero, less) than today."""
+        return self.then - self.today
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changes: drafts by customer, currency, date and group; charges due over
+    the whole terms by customer, currency, contract and month of service.
+    """
+
+    drafts: list[Change]
+    due: list[Change]
+
+
+def what_if(
+    home_path: Path,
+    landing: Path | None = None,
+    models: Path | None = None,
+    as_of: date | None = None,
+    max_adjustment: Decimal | None = None,
+) -> Comparison:
+    """Bill a copy of the home twice, as today and changed, and compare.
+
+    `landing` has the other terms, `models` the other SQL: a folder of models, beside
+    which macros, seeds and checks are taken too where they lie. Without as-of day, that
+    of the last run. Issues nothing; the home is left as it is but for an audit row.
+    Raises BillingError if one of the two can't be billed or, with `max_adjustment`,
+    if the changed bill adjusts closed periods by more than that percentage.
+    """
+    if models is not None and not any(models.rglob("*.sql")):
+        raise BillingError(f"{models}: no SQL file in it; give a folder of dbt models")
+    home = Home(home_path)
+    last_landing, last_day = _last_run(home)
+    day = as_of or last_day
+    with home.lock("billing what-if"):
+        keys = Keys.of(home)
+        AuditLog(home.audit).append(
+            "key_use",
+            "warehouse, ledger",
+            detail={"what_if": str(landing or models), "as_of": day.isoformat()},
+        )
+        with _copy(home) as copy:
+            settings = Settings(copy.path, last_landing, day)
+            run_billing(settings)
+            with open_files(copy, keys) as connection:
+                today = [_amounts(connection, sql) for sql in (_DRAFTS, _DUE)]
+            changed = Settings(copy.path, landing or last_landing, day)
+            if models is None:
+                project = PROJECT_DIR
+                run_billing(changed)
+            else:
+                project = _project_of(models, copy.path / "project")
+                _run_by(project, changed)
+            with open_files(copy, keys) as connection:
+                then = [_amounts(connection, sql) for sql in (_DRAFTS, _DUE)]
+                compared = Comparison(*map(_changes, today, then))
+                print_comparison(compared, day)
+                if max_adjustment is not None:
+                    check_adjustments(connection, max_adjustment, project)
+    return compared
+
+
+def print_comparison(compared: Comparison, day: date) -> None:
+    """Two tables of what changes, each with its totals, or that nothing does."""
+    if not compared.due and not compared.drafts:
+        _console.print(f"Nothing changes, as of {day}.")
+        return
+    _print_changes(
+        f"Documents to be issued that change, as of {day}",
+        ("Customer", "Currency", "Date", "Group"),
+        compared.drafts,
+    )
+    _print_changes(
+        "Charges due that change, by month of service",
+        ("Customer", "Currency", "Contract", "Month"),
+        compared.due,
+    )
+
+
+def _print_changes(
+    title: str, headings: tuple[str, ...], changes: list[Change]
+) -> None:
+    if not changes:
+        return
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for heading in ("Today", "Then", "Difference"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    totals: dict[str, list[Decimal]] = {}
+    for change in changes:
+        amounts = (change.today, change.then, change.difference)
+        table.add_row(*_in_words(change.key), *(f"{a:,}" for a in amounts))
+        total = totals.setdefault(change.key[1], [Decimal(0)] * 3)
+        totals[change.key[1]] = [a + b for a, b in zip(total, amounts, strict=True)]
+    for currency, amounts in sorted(totals.items()):
+        table.add_row("Total", currency, "", "", *(f"{a:,}" for a in amounts))
+    _console.print(table)
+
+
+def _in_words(key: tuple) -> Iterator[str]:
+    """The key's parts; the days of charges are months."""
+    for part in key:
+        yield (
+            f"{part:%Y-%m}" if part is key[-1] and isinstance(part, date) else f"{part}"
+        )
+
+
+def _last_run(home: Home) -> tuple[Path, date]:
+    """Landing directory and as-of day of the run that published last."""
+    run = published = None
+    if home.audit.exists():
+        for row in AuditLog(home.audit).rows():
+            if row["action"] == "run":
+                run = row
+            elif row["action"] == "publish":
+                published = run
+    if published is None:
+        raise BillingError(
+            f"{home.path}: nothing was billed here yet, so there is nothing to compare "
+            "with; begin with `billing run`"
+        )
+    return Path(published["object"]), date.fromisoformat(published["detail"]["as_of"])
+
+
+@contextmanager
+def _copy(home: Home) -> Iterator[Home]:
+    """A copy of warehouse, ledger and audit log with the same keys, then removed."""
+    for left in home.work.glob(f"{_COPIED}*"):
+        shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_COPIED, dir=home.work) as directory:
+        copy = Home(directory)
+        copy.create()
+        for mine, theirs in (
+            (home.warehouse, copy.warehouse),
+            (home.ledger, copy.ledger),
+            (home.audit, copy.audit),
+            *((key, copy.keys / key.name) for key in home.keys.iterdir()),
+        ):
+            if mine.exists():
+                shutil.copy2(mine, theirs)
+        yield copy
+
+
+def _project_of(models: Path, project: Path) -> Path:
+    """A dbt project as this one, but for the models and what lies beside them."""
+    project.mkdir()
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy2(PROJECT_DIR / name, project / name)
+    shutil.copytree(models, project / "models")
+    for name in ("macros", "seeds", "data_tests"):
+        beside = models.absolute().parent / name
+        shutil.copytree(
+            beside if beside.is_dir() else PROJECT_DIR / name, project / name
+        )
+    return project
+
+
+def _run_by(project: Path, settings: Settings) -> None:
+    """Run in a process of its own: dbt knows one project in a process."""
+    command = "from orchestration.cli import main; main()"
+    run = subprocess.run(
+        [
+            *(sys.executable, "-c", command, "run", "--home", str(settings.home)),
+            *("--landing", str(settings.landing), "--as-of", str(settings.as_of)),
+        ],
+        env=os.environ | {DBT_PROJECT_VARIABLE: str(project)},
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode:
+        said = run.stderr.strip().splitlines() or [f"exit status {run.returncode}"]
+        raise BillingError(f"with the other models: {said[-1]}")
+
+
+def _amounts(connection: Any, sql: str) -> dict[tuple, Decimal]:
+    return {tuple(key): amount for *key, amount in connection.execute(sql).fetchall()}
+
+
+def _changes(today: dict[tuple, Decimal], then: dict[tuple, Decimal]) -> list[Change]:
+    none = Decimal("0.00")
+    return [
+        Change(key, today.get(key, none), then.get(key, none))
+        for key in sorted(today | then)
+        if today.get(key, none) != then.get(key, none)
+    ]
