@@ -107,10 +107,11 @@ def test_late_units_change_an_issued_true_up_A2(billed_book: BilledBook) -> None
 
 def test_the_progress_of_a_commitment_M6(billed_book: BilledBook) -> None:
     # By 31 October, 273 of 365 days: expected 100 × 273/365 = 75 whole units,
-    # projected 60 × 365/273 = 80; 20 short at 2. The period's last month has its true-up.
+    # projected 60 × 365/273 = 80; 20 short at 2. The last month has the true-up.
     rows = billed_book.closes[1].rows(
         "select month, committed, actual_to_date, expected_to_date, percent, "
-        "projected, projected_true_up, true_up, status from finance.commitment_progress "
+        "projected, projected_true_up, true_up, status "
+        "from finance.commitment_progress "
         "where contract_id = 'shortfall' and month in ('2025-10-01', '2026-01-01') "
         "order by month"
     )
