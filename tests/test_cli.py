@@ -192,7 +192,8 @@ def test_an_invoice_as_text(billing: Command, billed_book: BilledBook) -> None:
     assert lines[first + 1].split() == [
         *("2026-03-01", "–", "2026-03-31", "3", "90.00", "270.00")
     ]
-    assert [line.split() for line in lines[first + 2 : first + 5]] == [
+    assert lines[first + 2].split() == ["contract", "joins,", "line", "joins-platform"]
+    assert [line.split() for line in lines[first + 3 : first + 6]] == [
         ["A", "1", "90.00"],
         ["B", "1", "90.00"],
         ["C", "1", "90.00"],

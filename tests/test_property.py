@@ -28,7 +28,7 @@ from reference.scenarios import Scenario, Step
 from reference.shrinking import shrink
 
 BATCHES = os.environ.get("BILLING_PROPERTY_BATCHES")
-SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "40"))
+SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "20"))
 SEED = os.environ.get("BILLING_PROPERTY_SEED")
 SHRINK_ROUNDS = int(os.environ.get("BILLING_PROPERTY_SHRINK_ROUNDS", "6"))
 # Seed 9: three closes over the turn of a year and a leap February.

@@ -53,7 +53,7 @@ placed as (
             else units.charged_units
         end as quantity
     from expected as units
-    left join tiers
+    inner join tiers
         on
             units.line_id = tiers.line_id
             and units.version_start = tiers.version_start

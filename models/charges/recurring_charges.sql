@@ -29,7 +29,7 @@ tiered as (
             else segments.quantity
         end as units
     from segments
-    left join tiers
+    inner join tiers
         on
             segments.line_id = tiers.line_id
             and segments.version_start = tiers.version_start
