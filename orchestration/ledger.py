@@ -239,9 +239,10 @@ def content_hashes(
     SHA-256 of the canonical text of header, lines and shares as the ledger holds
     them, followed by the hash of the invoice before.
     """
+    headers = list(headers)
     numbers = [header[0] for header in headers]
-    lines = _by_number(connection, LINE, "invoice_lines", "line_number", numbers)
-    shares = _by_number(
+    lines = _texts(connection, LINE, "invoice_lines", "line_number", numbers)
+    shares = _texts(
         connection,
         SHARE,
         "invoice_line_facilities",
@@ -250,8 +251,8 @@ def content_hashes(
     )
     hashes = []
     for header in headers:
-        rows = [header, *lines.get(header[0], ()), *shares.get(header[0], ())]
-        text = "".join(canonical_row(row) for row in rows)
+        number = header[0]
+        text = canonical_row(header) + lines.get(number, "") + shares.get(number, "")
         own = _sha256(text + previous)
         hashes.append((previous, own))
         previous = own
@@ -277,28 +278,59 @@ def _canonical(value: object) -> str:
     return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
-def _by_number(connection, columns, table, order, numbers) -> dict[str, list[tuple]]:
-    rows = connection.execute(
-        f"select {columns} from ledger.book.{table} "
-        "where invoice_number in (select unnest($1)) "
-        f"order by invoice_number, {order}",
-        [numbers],
-    ).fetchall()
-    grouped: dict[str, list[tuple]] = {}
-    for row in rows:
-        grouped.setdefault(row[0], []).append(row)
-    return grouped
+def _canonical_sql(
+    connection: duckdb.DuckDBPyConnection, table: str, columns: str
+) -> str:
+    """`canonical_row` of a ledger table's columns, as SQL: so that millions of rows
+    need not pass through Python.
+    """
+    types = dict(
+        connection.execute(
+            "select column_name, data_type from duckdb_columns() "
+            "where database_name = 'ledger' and table_name = $1",
+            [table],
+        ).fetchall()
+    )
+    values = []
+    for column in columns.split(", "):
+        value = f"coalesce({column}::varchar, '')"
+        if types[column] == "VARCHAR":
+            for character, written in (
+                (r"'\'", r"\\"),
+                ("chr(9)", r"\t"),
+                ("chr(10)", r"\n"),
+            ):
+                value = f"replace({value}, {character}, '{written}')"
+        values.append(value)
+    return f"concat_ws(chr(9), {', '.join(values)}) || chr(10)"
+
+
+def _texts(connection, columns, table, order, numbers) -> dict[str, str]:
+    """The canonical text of an invoice's rows, by its number."""
+    row = _canonical_sql(connection, table, columns)
+    return dict(
+        connection.execute(
+            f"select invoice_number, string_agg({row}, '' order by {order}) "
+            f"from ledger.book.{table} "
+            "where invoice_number in (select unnest($1)) group by invoice_number",
+            [numbers],
+        ).fetchall()
+    )
 
 
 def _rows_digest(connection, table: str, columns: str, issue_no: int) -> str:
-    rows = connection.execute(
-        f"select {columns} from ledger.book.{table} where issue_no = $1 "
-        f"order by {columns}",
+    """SHA-256 of the canonical text of an issue's rows, in the order of all columns."""
+    first = columns.split(", ")[0]
+    row = _canonical_sql(connection, table, columns)
+    texts = connection.execute(
+        f"select string_agg({row}, '' order by {columns}) from ledger.book.{table} "
+        f"where issue_no = $1 group by {first} order by {first}",
         [issue_no],
     )
     digest = hashlib.sha256()
-    while batch := rows.fetchmany(10_000):
-        digest.update("".join(canonical_row(row) for row in batch).encode())
+    while batch := texts.fetchmany(1000):
+        for (text,) in batch:
+            digest.update(text.encode())
     return digest.hexdigest()
 
 

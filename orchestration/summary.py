@@ -12,6 +12,9 @@ from orchestration.home import Home
 
 _console = Console(highlight=False)
 
+# Of more invoices the first are shown, and how many there are.
+_SHOWN = 30
+
 
 def print_summary(home_path: Path, as_of: date, issued: list[str]) -> None:
     """Invoices issued by this run, drafts, what was held or rejected, where to look."""
@@ -58,12 +61,16 @@ def _print_invoices(
         "(select count(*) from finance.invoice_lines "
         " where invoice_lines.invoice_id = invoices.invoice_id), total, currency "
         "from finance.invoices where invoice_id in (select unnest($1)) "
-        "order by invoice_number, invoice_date, customer_id, invoice_group, currency",
-        [invoice_ids],
+        "order by invoice_number, invoice_date, customer_id, invoice_group, currency "
+        "limit $2",
+        [invoice_ids, _SHOWN],
     ).fetchall()
     for number, day, customer, lines, total, currency in rows:
         table.add_row(number, f"{day}", customer, f"{lines}", f"{total:,} {currency}")
     _console.print(table)
+    more = len(invoice_ids) - _SHOWN
+    if more > 0:
+        _console.print(f"… and {more:,} more: finance.invoices has them all")
 
 
 def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
