@@ -9,7 +9,8 @@ import duckdb
 from orchestration.errors import BillingError
 from orchestration.project import DBT_PROJECT_DIR
 
-# What the run rests on now, and the latest that the ledger says of each input.
+# What the run rests on now, and the latest that the ledger says of each input. Nothing
+# rests on the rows of a held contract: one may have a key that can't be right.
 _INPUTS = """
     select
         'contract_file' as kind,
@@ -25,7 +26,9 @@ _INPUTS = """
         table_name || ' ' || row_key,
         min(contract_id),
         min(digest)
-    from warehouse.raw.contract_rows where is_known
+    from warehouse.raw.contract_rows
+    where is_known and coalesce(contract_id not in (
+        select contract_id from warehouse.raw.held_contracts), true)
     group by table_name, row_key
     union all
     select kind, name, null, digest from temp.code_digests
