@@ -19,7 +19,7 @@
         "facility_id",
         "service_month",
     ],
-    "int_usage_units": ["line_id", "facility_id", "service_date"],
+    "int_usage_counts": ["line_id", "service_from"],
     "recurring_charges": ["line_id", "service_from"],
     "usage_charges": ["line_id", "service_from", "tier"],
 }) }}

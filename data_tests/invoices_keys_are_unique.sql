@@ -9,6 +9,5 @@
     "invoice_line_facilities": ["invoice_id", "line_number", "facility_id"],
     "invoice_lines": ["invoice_id", "line_number"],
     "unbooked_charges": ["charge_key"],
-    "unbooked_usage": ["line_id", "facility_id", "service_date"],
     "invoices": ["invoice_id"],
 }) }}

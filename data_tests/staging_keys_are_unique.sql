@@ -17,10 +17,8 @@
     "stg_rate_cards": ["rate_card_id", "tier"],
     "stg_agreements": ["customer_id"],
     "stg_usage_files": ["feed", "file_id"],
-    "stg_usage_rows": ["feed", "file_id", "line"],
     "stg_issues": ["issue_no"],
     "stg_issued_invoices": ["invoice_number"],
     "stg_issued_lines": ["invoice_number", "line_number"],
     "stg_issued_line_facilities": ["invoice_number", "line_number", "facility_id"],
-    "stg_billed_usage": ["line_id", "facility_id", "service_date"],
 }) }}

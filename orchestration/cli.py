@@ -180,7 +180,7 @@ def what_if(
     limit = _percent("--max-adjustment", max_adjustment)
     from orchestration.what_if import what_if as compare
 
-    with _lock(home, "billing what-if"):
+    with _stopped_in_words():
         compare(home, landing, models, as_of_day, limit)
 
 
@@ -189,9 +189,14 @@ def _lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home for the whole of a command; the runs within it share the lock."""
     from orchestration.home import Home
 
+    with _stopped_in_words(), Home(home).lock(command):
+        yield
+
+
+@contextlib.contextmanager
+def _stopped_in_words() -> Iterator[None]:
     try:
-        with Home(home).lock(command):
-            yield
+        yield
     except KeyboardInterrupt:
         raise Interrupted(
             "stopped; nothing is left half done: run it again to go on"

@@ -86,6 +86,8 @@ def what_if(
         raise BillingError(f"{models}: no SQL file in it; give a folder of dbt models")
     home = Home(home_path)
     last_landing, last_day = _last_run(home)
+    if landing is not None:
+        landing = landing.absolute()
     day = as_of or last_day
     with home.lock("billing what-if"):
         keys = Keys.of(home)
@@ -225,8 +227,10 @@ def _run_by(project: Path, settings: Settings) -> None:
         text=True,
     )
     if run.returncode:
-        said = run.stderr.strip().splitlines() or [f"exit status {run.returncode}"]
-        raise BillingError(f"with the other models: {said[-1]}")
+        # Above the error stand the steps that were reached.
+        _, _, said = run.stderr.rpartition("\nbilling: ")
+        why = said.strip() or f"exit status {run.returncode}"
+        raise BillingError(f"with the other models: {why}")
 
 
 def _amounts(connection: Any, sql: str) -> dict[tuple, Decimal]:

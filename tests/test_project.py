@@ -61,7 +61,7 @@ def test_a_model_says_its_grain_has_a_key_and_a_contract(model: Path) -> None:
     has_key = (
         f'"{model.stem}": [' in tested
         or any(c["type"] == "primary_key" for c in entry.get("constraints", []))
-        or model.stem in NO_KEY
+        or model.stem in NO_KEY | LARGE
     )
     assert has_key
     if not model.stem.startswith(("stg_", "int_")):
@@ -70,6 +70,21 @@ def test_a_model_says_its_grain_has_a_key_and_a_contract(model: Path) -> None:
 
 # A row may have several problems, in the same words.
 NO_KEY = {"stg_rejected_rows", "rejected_rows"}
+# As many rows as there is usage: looking for copies would cost a run more than making
+# them. They are grouped or numbered, or add up to what they are joined from.
+LARGE = {
+    "attributed_usage",
+    "billable_usage",
+    "daily_patients",
+    "daily_usage",
+    "int_located_usage",
+    "int_patient_units",
+    "int_usage_units",
+    "stg_billed_usage",
+    "stg_usage_rows",
+    "unbooked_usage",
+    "usage_events",
+}
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)

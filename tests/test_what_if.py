@@ -89,6 +89,20 @@ def test_other_models_name_the_customers_and_the_cause(
     assert not list((home / "work").glob("what-if-*"))
 
 
+def test_a_model_that_fails_is_named_with_all_the_engine_says(
+    home: Path, dearer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = Path(shutil.copytree(PROJECT_DIR / "models", tmp_path / "models"))
+    (models / "staging" / "stg_contract_lines.sql").write_text("select 1 from\nnowhere")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BillingError) as refusal:
+        what_if(home, landing=Path("dearer"), models=Path("models"))
+    said = str(refusal.value)
+    assert said.startswith("with the other models: model stg_contract_lines fails")
+    assert "nowhere does not exist" in said
+    assert not list((home / "work").glob("what-if-*"))
+
+
 @pytest.mark.parametrize("percent", ["9.99", "10"])
 def test_a_run_issues_nothing_above_its_limit(
     home: Path, dearer: Path, percent: str
@@ -117,6 +131,7 @@ def test_nothing_changes_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_can_not_be_compared(tmp_path: Path, home: Path) -> None:
     with pytest.raises(BillingError, match="nothing was billed here yet"):
         what_if(tmp_path / "empty", landing=tmp_path)
+    assert not (tmp_path / "empty").exists()
     (tmp_path / "none").mkdir()
     with pytest.raises(BillingError, match="no SQL file in it"):
         what_if(home, models=tmp_path / "none")

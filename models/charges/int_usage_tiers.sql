@@ -6,6 +6,10 @@ units as (
     select * from {{ ref('int_usage_units') }}
 ),
 
+counts as (
+    select * from {{ ref('int_usage_counts') }}
+),
+
 tiers as (
     select * from {{ ref('price_tiers') }}
 ),
@@ -20,11 +24,19 @@ rerates as (
 expected as (
     select
         units.*,
+        counts.contract_id,
+        counts.period_start,
+        counts.period_end,
+        counts.scope_start,
+        counts.service_to,
+        counts.pricing_model,
         case
-            when rerates.line_id is null then units.reached_by_period_end
+            when rerates.line_id is null then counts.reached_by_period_end
             else rerates.committed
         end as placed_by
     from units
+    inner join counts
+        on units.line_id = counts.line_id and units.service_from = counts.service_from
     left join rerates
         on
             units.line_id = rerates.line_id

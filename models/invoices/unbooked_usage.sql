@@ -2,8 +2,12 @@
 -- less what was booked (C8).
 with
 
-units as (
-    select * from {{ ref('int_usage_units') }}
+usage as (
+    select * from {{ ref('billable_usage') }}
+),
+
+terms as (
+    select * from {{ ref('int_usage_terms') }}
 ),
 
 booked as (
@@ -23,9 +27,11 @@ unbooked as (
 ),
 
 due_and_booked as (
-    select line_id, facility_id, service_date, units
-    from units
-    where period_end <= {{ issue_through() }}
+    select usage.line_id, usage.facility_id, usage.service_date, usage.units
+    from usage
+    inner join terms
+        on usage.line_id = terms.line_id and usage.service_from = terms.service_from
+    where terms.period_end <= {{ issue_through() }}
     union all
     select line_id, facility_id, service_date, -units as units
     from booked

@@ -35,6 +35,7 @@ metered as (
     inner join meters
         on
             located.contract_id = meters.contract_id
+            and {{ month_of('located.service_date') }} = meters.service_month
             and {{ in_force('meters', 'located.service_date') }}
             and {{ counts('meters', 'located') }}
             and (meters.aggregation <> 'distinct_patients' or located.has_patient)

@@ -1,4 +1,5 @@
--- One row per usage line, facility and day: the units its meter counts (U1, U3).
+-- One row per usage line, facility and day: the units its meter counts, and the term
+-- they are charged in (U1, U3).
 with
 
 usage as (
@@ -18,6 +19,7 @@ counted as (
         meters.line_id,
         usage.contract_id,
         usage.facility_id,
+        meters.service_from,
         usage.service_date,
         cast(
             sum(
@@ -31,6 +33,7 @@ counted as (
     inner join meters
         on
             usage.contract_id = meters.contract_id
+            and {{ month_of('usage.service_date') }} = meters.service_month
             and {{ in_force('meters', 'usage.service_date') }}
             and {{ counts('meters', 'usage') }}
     where usage.outcome = 'billable' and meters.aggregation <> 'distinct_patients'
@@ -38,12 +41,14 @@ counted as (
         meters.line_id,
         usage.contract_id,
         usage.facility_id,
+        meters.service_from,
         usage.service_date
     union all
     select
         line_id,
         contract_id,
         facility_id,
+        service_from,
         service_date,
         cast(units as decimal(18, 4)) as units
     from patients

@@ -14,18 +14,15 @@ meters as (
     select * from {{ ref('int_usage_meters') }}
 ),
 
-periods as (
-    select * from {{ ref('billing_periods') }}
-),
-
 seen as (
     select
         meters.line_id,
         meters.contract_id,
+        meters.service_from,
         usage.facility_id,
         patients.service_date,
         row_number() over (
-            partition by meters.line_id, periods.period_start, patients.patient_token
+            partition by meters.line_id, meters.period_start, patients.patient_token
             order by patients.service_date, {{ by_bytes('usage.facility_id') }}
         ) as visit
     from patients
@@ -45,26 +42,22 @@ seen as (
         on
             usage.contract_id = meters.contract_id
             and meters.aggregation = 'distinct_patients'
+            and {{ month_of('patients.service_date') }} = meters.service_month
             and {{ in_force('meters', 'patients.service_date') }}
             and {{ counts('meters', 'patients') }}
-    inner join periods
-        on
-            meters.contract_id = periods.contract_id
-            and meters.billing_frequency = periods.frequency
-            and patients.service_date >= periods.period_start
-            and patients.service_date < periods.period_end
 ),
 
 counted as (
     select
         line_id,
         contract_id,
+        service_from,
         facility_id,
         service_date,
         count(*) as units
     from seen
     where visit = 1
-    group by line_id, contract_id, facility_id, service_date
+    group by line_id, contract_id, service_from, facility_id, service_date
 )
 
 select * from counted

@@ -1,5 +1,10 @@
--- One row per active run of a usage line's version: what its meter counts.
+-- One row per usage line and run of days in one month, version and term: what its meter
+-- counts then (U1).
 with
+
+terms as (
+    select * from {{ ref('int_usage_terms') }}
+),
 
 versions as (
     select * from {{ ref('line_versions') }}
@@ -9,20 +14,53 @@ meters as (
     select * from {{ ref('meters') }}
 ),
 
-metered as (
+months as (
     select
-        versions.line_id,
-        versions.contract_id,
-        versions.billing_frequency,
+        month_start,
+        {{ plus_days('month_start', 'days_in_month') }} as month_end
+    from {{ ref('calendar_months') }}
+),
+
+runs as (
+    select
+        terms.line_id,
+        terms.contract_id,
+        terms.period_start,
+        terms.service_from,
+        versions.meter,
+        greatest(terms.service_from, versions.valid_from) as valid_from,
+        least(terms.service_to, versions.valid_to) as valid_to
+    from terms
+    inner join versions
+        on
+            terms.line_id = versions.line_id
+            and {{ overlap(
+                'terms.service_from', 'terms.service_to',
+                'versions.valid_from', 'versions.valid_to'
+            ) }}
+    where versions.is_active
+),
+
+-- By month, so that usage finds its meters by equality first.
+monthly as (
+    select
+        runs.line_id,
+        runs.contract_id,
+        runs.period_start,
+        runs.service_from,
+        months.month_start as service_month,
         meters.event_type,
         meters.classes,
         meters.codes,
         meters.aggregation,
-        versions.valid_from,
-        versions.valid_to
-    from versions
-    inner join meters on versions.meter = meters.meter
-    where versions.charge_type = 'usage' and versions.is_active
+        greatest(runs.valid_from, months.month_start) as valid_from,
+        least(runs.valid_to, months.month_end) as valid_to
+    from runs
+    inner join meters on runs.meter = meters.meter
+    inner join months
+        on
+            runs.valid_from < months.month_end
+            and months.month_start < runs.valid_to
 )
 
-select * from metered
+select * from monthly
