@@ -1,7 +1,6 @@
 -- Each invoice model has one row per its grain; a row here is a copy.
 {{ copies_by_key({
     "adjustment_dates": ["contract_id"],
-    "booked_charges": ["charge_key"],
     "draft_invoices": ["draft_id"],
     "draft_line_facilities": ["draft_id", "line_number", "facility_id"],
     "draft_lines": ["draft_id", "line_number"],

@@ -10,6 +10,17 @@ line, commitment or milestone, `base` the charge that a percentage is of.
     ]) }}
 {%- endmacro %}
 
+{#- What a charge is, wherever it stands. -#}
+{% macro charge_details(charge) -%}
+    {%- for column in [
+        "charge_key", "contract_id", "line_id", "milestone_id", "commitment_id",
+        "product_id", "amendment_id", "line_type", "meter", "tier", "list_price",
+        "discount_percent", "unit_price", "proration", "version_start",
+    ] -%}
+        {{ charge }}.{{ column }}{{ ", " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
 {#- Readable text of several columns, stable between builds; empty for null. -#}
 {% macro joined_key(columns) -%}
     {%- for column in columns -%}

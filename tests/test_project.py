@@ -75,6 +75,7 @@ NO_KEY = {"stg_rejected_rows", "rejected_rows"}
 LARGE = {
     "attributed_usage",
     "billable_usage",
+    "booked_charges",
     "daily_patients",
     "daily_usage",
     "int_located_usage",

@@ -10,40 +10,48 @@ tiers as (
     select * from {{ ref('price_tiers') }}
 ),
 
+-- Most periods of a line have the same quantity: each is priced once.
+quantities as (
+    select distinct line_id, version_start, pricing_model, package_size, quantity
+    from segments
+),
+
 tiered as (
     select
-        segments.line_id,
-        segments.service_from,
+        quantities.line_id,
+        quantities.version_start,
+        quantities.quantity,
         tiers.tier,
         tiers.list_price,
         tiers.discount_percent,
         tiers.unit_price,
         tiers.flat_fee,
-        case segments.pricing_model
+        case quantities.pricing_model
             when 'graduated'
-                then least(segments.quantity, tiers.up_to) - tiers.above
+                then least(quantities.quantity, tiers.up_to) - tiers.above
             when 'package'
-                then {{ packages('segments.quantity', 'segments.package_size') }}
+                then {{ packages('quantities.quantity', 'quantities.package_size') }}
             when 'flat' then 1
             when 'stairstep' then 0
-            else segments.quantity
+            else quantities.quantity
         end as units
-    from segments
+    from quantities
     inner join tiers
         on
-            segments.line_id = tiers.line_id
-            and segments.version_start = tiers.version_start
-            and segments.quantity > tiers.above
+            quantities.line_id = tiers.line_id
+            and quantities.version_start = tiers.version_start
+            and quantities.quantity > tiers.above
             and (
-                segments.pricing_model = 'graduated'
-                or segments.quantity <= tiers.up_to
+                quantities.pricing_model = 'graduated'
+                or quantities.quantity <= tiers.up_to
             )
 ),
 
 full_periods as (
     select
         line_id,
-        service_from,
+        version_start,
+        quantity,
         min(tier) as tier,
         min(list_price) as list_price,
         min(discount_percent) as discount_percent,
@@ -52,7 +60,7 @@ full_periods as (
         sum({{ extended('units', 'unit_price') }} + {{ extended('1', 'flat_fee') }})
             as full_amount
     from tiered
-    group by line_id, service_from
+    group by line_id, version_start, quantity
 ),
 
 charged as (
@@ -100,7 +108,8 @@ charged as (
     inner join full_periods
         on
             segments.line_id = full_periods.line_id
-            and segments.service_from = full_periods.service_from
+            and segments.version_start = full_periods.version_start
+            and segments.quantity = full_periods.quantity
 )
 
 select * from charged

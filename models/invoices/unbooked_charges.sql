@@ -1,12 +1,16 @@
 -- One row per charge that is not booked as it is due now: due − booked (P2, A2).
 with
 
-due_and_booked as (
-    select *, 1 as side
-    from {{ ref('charges') }}
-    union all
-    select *, -1 as side
-    from {{ ref('booked_charges') }}
+charges as (
+    select * from {{ ref('charges') }}
+),
+
+booked as (
+    select * from {{ ref('booked_charges') }}
+),
+
+issued_lines as (
+    select * from {{ ref('stg_issued_lines') }}
 ),
 
 facilities as (
@@ -19,64 +23,91 @@ adjustment_dates as (
 
 compared as (
     select
-        *,
-        row_number() over (partition by charge_key order by side desc) as place,
-        sum(side * quantity) over (partition by charge_key) as unbooked_quantity,
-        sum(side * amount) over (partition by charge_key) as unbooked_amount,
-        max(side) over (partition by charge_key) = 1 as is_due,
-        min(side) over (partition by charge_key) = -1 as is_booked
-    from due_and_booked
+        coalesce(charges.charge_key, booked.charge_key) as charge_key,
+        charges.charge_key is not null as is_due,
+        booked.charge_key is not null as is_booked,
+        coalesce(charges.quantity, 0) - coalesce(booked.quantity, 0)
+            as unbooked_quantity,
+        coalesce(charges.amount, 0) - coalesce(booked.amount, 0) as unbooked_amount
+    from charges
+    full outer join booked on charges.charge_key = booked.charge_key
+),
+
+differing as (
+    select compared.*
+    from compared
+    left join facilities on compared.charge_key = facilities.charge_key
+    where
+        not compared.is_booked
+        or compared.unbooked_quantity <> 0
+        or compared.unbooked_amount <> 0
+        or facilities.charge_key is not null
+),
+
+-- A charge that is owed no more is as its first line says.
+gone as (
+    select
+        issued_lines.*,
+        differing.unbooked_quantity,
+        differing.unbooked_amount,
+        row_number() over (
+            partition by issued_lines.charge_key
+            order by issued_lines.invoice_number, issued_lines.line_number
+        ) as age
+    from issued_lines
+    inner join differing on issued_lines.charge_key = differing.charge_key
+    where not differing.is_due
 ),
 
 unbooked as (
     select
-        compared.*,
-        case
-            when not compared.is_booked then ''
-            when not compared.is_due then 'Reversal: '
-            else 'Correction: '
-        end as prefix,
-        compared.is_booked
-        or coalesce(
-            compared.charge_date <= adjustment_dates.closed_through, false
-        ) as is_adjustment,
+        {{ charge_details('charges') }},
+        case when differing.is_booked then 'Correction: ' else '' end as prefix,
+        charges.description,
+        differing.unbooked_quantity,
+        differing.unbooked_amount,
+        differing.is_booked,
+        false as is_reversal,
+        charges.service_from as service_start,
+        {{ plus_days('charges.service_to', -1) }} as service_end,
+        charges.charge_date
+    from charges
+    inner join differing on charges.charge_key = differing.charge_key
+    union all
+    select
+        {{ charge_details('gone') }},
+        'Reversal: ' as prefix,
+        gone.description,
+        gone.unbooked_quantity,
+        gone.unbooked_amount,
+        true as is_booked,
+        true as is_reversal,
+        gone.service_start,
+        gone.service_end,
+        cast(null as date) as charge_date
+    from gone
+    where gone.age = 1
+),
+
+dated as (
+    select
+        unbooked.*,
+        unbooked.is_booked
+        or coalesce(unbooked.charge_date <= adjustment_dates.closed_through, false)
+            as is_adjustment,
         adjustment_dates.invoice_date as adjustment_date
-    from compared
-    inner join adjustment_dates
-        on compared.contract_id = adjustment_dates.contract_id
-    left join facilities on compared.charge_key = facilities.charge_key
-    where
-        compared.place = 1
-        and (
-            not compared.is_booked
-            or compared.unbooked_quantity <> 0
-            or compared.unbooked_amount <> 0
-            or facilities.charge_key is not null
-        )
+    from unbooked
+    inner join adjustment_dates on unbooked.contract_id = adjustment_dates.contract_id
 )
 
 select
-    charge_key,
-    contract_id,
-    line_id,
-    milestone_id,
-    commitment_id,
-    product_id,
-    amendment_id,
-    line_type,
+    {{ charge_details('dated') }},
     prefix || description as description,
-    meter,
-    tier,
     cast(unbooked_quantity as decimal(18, 4)) as quantity,
-    list_price,
-    discount_percent,
-    unit_price,
-    proration,
     cast(unbooked_amount as decimal(18, 2)) as amount,
     is_adjustment,
-    not is_due as is_reversal,
-    version_start,
-    service_from as service_start,
-    {{ plus_days('service_to', -1) }} as service_end,
+    is_reversal,
+    service_start,
+    service_end,
     case when is_adjustment then adjustment_date else charge_date end as invoice_date
-from unbooked
+from dated

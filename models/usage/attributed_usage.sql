@@ -9,8 +9,18 @@ contracts as (
     select * from {{ ref('contracts') }}
 ),
 
+-- Lines may share a meter: each of a contract counts once.
 meters as (
-    select * from {{ ref('int_usage_meters') }}
+    select distinct
+        contract_id,
+        service_month,
+        event_type,
+        classes,
+        codes,
+        aggregation = 'distinct_patients' as needs_patient,
+        valid_from,
+        valid_to
+    from {{ ref('int_usage_meters') }}
 ),
 
 contracted as (
@@ -38,7 +48,7 @@ metered as (
             and {{ month_of('located.service_date') }} = meters.service_month
             and {{ in_force('meters', 'located.service_date') }}
             and {{ counts('meters', 'located') }}
-            and (meters.aggregation <> 'distinct_patients' or located.has_patient)
+            and (located.has_patient or not meters.needs_patient)
 ),
 
 judged as (

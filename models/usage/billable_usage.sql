@@ -10,39 +10,63 @@ meters as (
     select * from {{ ref('int_usage_meters') }}
 ),
 
+-- Lines may share a meter: each of a contract counts once.
+counters as (
+    select distinct
+        contract_id, service_month, meter, event_type, classes, codes, aggregation
+    from meters
+    where aggregation <> 'distinct_patients'
+),
+
 patients as (
     select * from {{ ref('int_patient_units') }}
 ),
 
 counted as (
     select
-        meters.line_id,
         usage.contract_id,
         usage.facility_id,
-        meters.service_from,
         usage.service_date,
+        counters.service_month,
+        counters.meter,
         cast(
             sum(
-                case meters.aggregation
+                case counters.aggregation
                     when 'count' then usage.events else usage.quantity
                 end
             )
             as decimal(18, 4)
         ) as units
     from usage
-    inner join meters
+    inner join counters
         on
-            usage.contract_id = meters.contract_id
-            and {{ month_of('usage.service_date') }} = meters.service_month
-            and {{ in_force('meters', 'usage.service_date') }}
-            and {{ counts('meters', 'usage') }}
-    where usage.outcome = 'billable' and meters.aggregation <> 'distinct_patients'
+            usage.contract_id = counters.contract_id
+            and {{ month_of('usage.service_date') }} = counters.service_month
+            and {{ counts('counters', 'usage') }}
+    where usage.outcome = 'billable'
     group by
-        meters.line_id,
         usage.contract_id,
         usage.facility_id,
+        usage.service_date,
+        counters.service_month,
+        counters.meter
+),
+
+billable as (
+    select
+        meters.line_id,
+        counted.contract_id,
+        counted.facility_id,
         meters.service_from,
-        usage.service_date
+        counted.service_date,
+        counted.units
+    from counted
+    inner join meters
+        on
+            counted.contract_id = meters.contract_id
+            and counted.service_month = meters.service_month
+            and counted.meter = meters.meter
+            and {{ in_force('meters', 'counted.service_date') }}
     union all
     select
         line_id,
@@ -54,4 +78,4 @@ counted as (
     from patients
 )
 
-select * from counted
+select * from billable

@@ -49,6 +49,7 @@ monthly as (
         runs.period_start,
         runs.service_from,
         months.month_start as service_month,
+        runs.meter,
         meters.event_type,
         meters.classes,
         meters.codes,
