@@ -78,10 +78,10 @@ def key_has_one_content(book: Book) -> Rejections:
         if not row.unreadable.intersection(spec.key) and row[spec.key[0]] is not None:
             groups[row.table, row.key(spec.key)].append(row)
     for (table, _), rows in groups.items():
-        if len({row.digest() for row in rows}) == 1:
+        if len(rows) == 1 or len({row.digest for row in rows}) == 1:
             continue
         for row in rows:
-            other = next(one for one in rows if one.digest() != row.digest())
+            other = next(one for one in rows if one.digest != row.digest)
             yield (
                 row,
                 TABLES[table].key[0],

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import pandas
@@ -85,6 +86,7 @@ class Row:
         """Key columns joined by `|`, as written where a cell cannot be read."""
         return "|".join(self._canonical(column) for column in columns)
 
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the values, the same however a number or default was written."""
         content = "\x1f".join(self._canonical(column) for column in self.values)
@@ -94,6 +96,8 @@ class Row:
         value = self.values[column]
         if value is None:
             return self.text.get(column) or ""
+        if isinstance(value, str):
+            return value
         return format(value.normalize(), "f") if _is_decimal(value) else str(value)
 
 

@@ -1,6 +1,7 @@
 """Connections to the encrypted DuckDB files: the warehouse and the ledger."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,10 @@ import duckdb_extensions
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
+
+# How much DuckDB may hold in memory, here and in profiles.yml; the rest is spilled.
+MEMORY_VARIABLE = "BILLING_MEMORY_LIMIT"
+DEFAULT_MEMORY = "2500MB"
 
 
 @contextlib.contextmanager
@@ -27,8 +32,8 @@ def open_files(
         load_encryption(connection)
         connection.execute("set temp_file_encryption = true")
         connection.execute(f"set temp_directory = {quoted(home.spill)}")
-        if memory_limit is not None:
-            connection.execute(f"set memory_limit = {quoted(memory_limit)}")
+        limit = memory_limit or os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)
+        connection.execute(f"set memory_limit = {quoted(limit)}")
         attach(connection, home.warehouse, "warehouse", keys.warehouse, read_only)
         attach(connection, home.ledger, "ledger", keys.ledger, read_only)
         connection.execute("use warehouse")

@@ -3,11 +3,14 @@
 import stat
 from pathlib import Path
 
+import duckdb
 import pytest
+import yaml
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import NAMES, Keys
+from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
 
 
@@ -116,6 +119,17 @@ def test_what_spills_is_encrypted(home: Home) -> None:
         spilled = [file for file in home.spill.rglob("*") if file.is_file()]
         assert spilled
         assert not any(b"CANARYCANARY" in file.read_bytes() for file in spilled)
+
+
+def test_dbt_is_told_at_once_and_only_once_to_encrypt_what_spills() -> None:
+    # The engine refuses to be told again while something is spilled.
+    profiles = yaml.safe_load((PROJECT_DIR / "profiles.yml").read_text())
+    profile = profiles["healthcare_billing"]["outputs"]["duckdb"]
+    assert "settings" not in profile
+    encrypted = profile["config_options"]["temp_file_encryption"]
+    with duckdb.connect(config={"temp_file_encryption": encrypted}) as connection:
+        setting = connection.execute("select current_setting('temp_file_encryption')")
+        assert setting.fetchone() == (True,)
 
 
 def test_a_damaged_file_is_named_with_what_to_do(home: Home) -> None:
