@@ -19,11 +19,15 @@ import pyarrow
 from orchestration.errors import BillingError
 from orchestration.ledger_inputs import append_inputs
 
-SCHEMA_VERSION = 1
 FIRST_HASH = "0" * 64
 _BATCH = 100_000
 
-_SCHEMA = (Path(__file__).parent / "ledger.sql").read_text(encoding="utf-8")
+# What each schema version adds to the one before: tables only, nothing is altered.
+_VERSIONS = sorted(
+    (Path(__file__).parent / "ledger_schema").glob("*.sql"),
+    key=lambda path: int(path.stem),
+)
+SCHEMA_VERSION = int(_VERSIONS[-1].stem)
 
 HEADER = (
     "invoice_number, document_type, customer_id, customer_name, bill_to_name, "
@@ -53,25 +57,34 @@ class Issue:
 
 
 def open_ledger(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tables of a new ledger; refuse one of a version not known here."""
+    """Make the tables that a new or an older ledger lacks; refuse a newer one."""
     tables = connection.execute(
         "select count(*) from duckdb_tables() where database_name = 'ledger'"
     ).fetchone()[0]
-    if tables == 0:
-        connection.execute("begin")
-        connection.execute(_SCHEMA)
-        connection.execute(
-            "insert into ledger.book.schema_version values ($1)", [SCHEMA_VERSION]
-        )
-        connection.execute("commit")
-    version = connection.execute(
-        "select max(version) from ledger.book.schema_version"
-    ).fetchone()[0]
-    if version != SCHEMA_VERSION:
+    version = 0
+    if tables:
+        (version,) = connection.execute(
+            "select max(version) from ledger.book.schema_version"
+        ).fetchone()
+    if version > SCHEMA_VERSION:
         raise BillingError(
             f"the ledger has schema version {version}, this program knows "
             f"{SCHEMA_VERSION}: use the program that wrote it, or a newer one"
         )
+    if version < SCHEMA_VERSION:
+        _add_tables(connection, version)
+
+
+def _add_tables(connection: duckdb.DuckDBPyConnection, version: int) -> None:
+    connection.execute("begin")
+    for path in _VERSIONS:
+        added = int(path.stem)
+        if added > version:
+            connection.execute(path.read_text(encoding="utf-8"))
+            connection.execute(
+                "insert into ledger.book.schema_version values ($1)", [added]
+            )
+    connection.execute("commit")
 
 
 def closed_through(connection: duckdb.DuckDBPyConnection) -> date | None:

@@ -254,8 +254,8 @@ def test_rows_that_look_alike_have_different_text() -> None:
 def test_a_ledger_of_a_newer_program_is_refused(
     book: duckdb.DuckDBPyConnection,
 ) -> None:
-    book.execute("insert into ledger.book.schema_version values (2)")
-    with pytest.raises(BillingError, match="schema version 2"):
+    book.execute("insert into ledger.book.schema_version values (99)")
+    with pytest.raises(BillingError, match="schema version 99"):
         ledger.open_ledger(book)
 
 

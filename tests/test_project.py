@@ -19,6 +19,7 @@ FOLDERS = [
     "charges",
     "invoices",
     "receivables",
+    "revenue",
     "quality",
 ]
 MODELS = sorted((PROJECT_DIR / "models").glob("*/*.sql"))
