@@ -147,6 +147,21 @@ def line_is_of_the_contract(book: Book) -> Rejections:
             )
 
 
+def quantity_is_of_a_usage_line(book: Book) -> Rejections:
+    for row in book.table("commitments"):
+        line = book.one("contract_lines", "line_id", row["line_id"])
+        # A rerate's line is judged by itself, one of another contract is refused.
+        if row["kind"] != "quantity" or row["true_up"] == "rerate" or not line:
+            continue
+        if line["charge_type"] == "recurring" and not _differ(row, line, "contract_id"):
+            yield (
+                row,
+                "line_id",
+                "is a recurring line, which counts no units (M2); name the usage line "
+                "whose units are committed, or make the commitment one to spend",
+            )
+
+
 def versions_stay_what_they_are(book: Book) -> Rejections:
     for table, columns in _NEVER_CHANGES.items():
         key = TABLES[table].key[0]
@@ -303,6 +318,7 @@ COMPARISONS: tuple[Callable[[Book], Rejections], ...] = (
     facility_is_of_the_customer,
     base_is_of_the_contract,
     line_is_of_the_contract,
+    quantity_is_of_a_usage_line,
     versions_stay_what_they_are,
     tiers_have_prices,
     shortfall_has_a_price,

@@ -35,7 +35,7 @@ def test_pricing_models_of_recurring_lines_R3_R4(billed_book: BilledBook) -> Non
     ]
     assert [text for text, _ in words(close, "shelf", "2026-01-01")] == [
         "grad, January 2026",
-        "pack, January 2026",
+        "pack, packages of 3, January 2026",
         "platform, January 2026",
         "stair, tier 2 (6 and more), January 2026",
         "support, 18 % of platform, January 2026",
@@ -61,6 +61,9 @@ def test_pricing_models_of_usage_lines_U6_U8(billed_book: BilledBook) -> None:
         (*january, 2, D(12), D(180), D(180), ""),
         (*january, 2, D(12), D(4), D(58), ""),
     ]
+    texts = [text for text, _ in words(close, "meters", FEBRUARY)]
+    assert texts[5] == "pack, packages of 5, January 2026"
+    assert texts[8] == "vol, tier 2 (11–20), with its fee of 10, January 2026"
     assert close.shares("meters", FEBRUARY, 3) == dict.fromkeys("ab", (D(1), D(9)))
     assert close.shares("meters", FEBRUARY, 7) == dict.fromkeys("ab", (D(1), D(3)))
     assert close.rows(
