@@ -17,7 +17,7 @@ from orchestration.readers.sent_rows import SENT
 CUSTOMERS = "temp.main.usage_customers"
 PLACED = "temp.main.usage_placed"
 TOKENS = "temp.main.usage_tokens"
-_KEYS = "temp.main.usage_customer_keys"
+CUSTOMER_KEYS = "temp.main.usage_customer_keys"
 _ENCOUNTERS = "temp.main.usage_encounters"
 _OPEN_END = "date '9999-12-31'"
 
@@ -111,7 +111,7 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
                 and customers.agreed_through is not null
         )
         select customer_id, patient_id, {tokens.patient_token()} as patient_token
-        from patients inner join {_KEYS} using (customer_id)""",
+        from patients inner join {CUSTOMER_KEYS} using (customer_id)""",
         [feed],
     )
 
@@ -151,7 +151,7 @@ def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
 def drop(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what `make` made, the customers' keys among it."""
     connection.execute(f"drop table if exists {CUSTOMERS}")
-    connection.execute(f"drop table if exists {_KEYS}")
+    connection.execute(f"drop table if exists {CUSTOMER_KEYS}")
 
 
 def _latest_encounters(wanted: str) -> str:
