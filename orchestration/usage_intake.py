@@ -179,14 +179,14 @@ class _Loader:
         opened = []
         for reading in readings:
             try:
-                opened.append((reading, self._columns(reading.file, format_name)))
+                columns = self._columns(reading.file, format_name)
+                place = FORMATS[format_name].order(columns), reading.file.name
+                opened.append((place, reading, columns))
             except UnreadableFile as error:
                 self._fail(reading.file, error)
-        opened.sort(
-            key=lambda pair: (FORMATS[format_name].order(pair[1]), pair[0].file.name)
-        )
+        opened.sort(key=lambda entry: entry[0])
         read, left_out = set(), Counter()
-        for number, (reading, columns) in enumerate(opened, start=1):
+        for number, (_, reading, columns) in enumerate(opened, start=1):
             try:
                 rows, unreadable = self._load_file(
                     reading, columns, format_name, left_out
@@ -224,7 +224,7 @@ class _Loader:
             )
             if opened.is_document:
                 feed_links.locate(self.connection, feed.name)
-            usage_terms.place_rows(self.connection, feed.name)
+            usage_terms.place_rows(self.connection, feed.name, opened.is_document)
             stored = usage_store.StoredFile(
                 feed.name, file.content_hash, file.name, format_name, feed.has_phi
             )
@@ -242,6 +242,7 @@ class _Loader:
             usage_terms.drop_placed(self.connection)
             sent_rows.close_rows(self.connection)
         left_out.update(opened.left_out)
+        self.intake.warnings += [f"{file.name} {text}" for text in opened.warnings]
         return opened.rows, unreadable
 
     def _columns(self, file: LandedFile, format_name: str | None) -> Columns:

@@ -93,9 +93,13 @@ def insert(
         connection.unregister("usage_batch")
 
 
-def opened(connection: duckdb.DuckDBPyConnection, left_out: Counter[str]) -> Opened:
+def opened(
+    connection: duckdb.DuckDBPyConnection,
+    left_out: Counter[str],
+    warnings: list[str] | None = None,
+) -> Opened:
     """What was read, once all is in the relations."""
     rows, refused = connection.execute(
         f"select (select count(*) from {READ}), (select count(*) from {REFUSED})"
     ).fetchone()
-    return Opened(rows + refused, refused, is_document=True, left_out=left_out)
+    return Opened(rows + refused, refused, True, left_out, warnings or [])

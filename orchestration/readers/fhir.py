@@ -15,7 +15,14 @@ import duckdb
 from orchestration.readers import document_rows, fhir_manifest, landed_lines, values
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns
-from orchestration.readers.sent_rows import MERGES, PLACES, READ, REFUSED, Opened
+from orchestration.readers.sent_rows import (
+    MERGES,
+    PARSED,
+    PLACES,
+    READ,
+    REFUSED,
+    Opened,
+)
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _USED = ("Location", "Encounter", "Procedure", "Patient", "Bundle")
@@ -62,7 +69,6 @@ _FIELDS = {
     "manager": "$.managingOrganization.reference",
     "manager_value": "$.managingOrganization.identifier.value",
 }
-_PARSED = "temp.main.usage_parsed"
 
 
 def is_beside(path: Path) -> bool:
@@ -96,7 +102,7 @@ def open_rows(
     document_rows.make(connection)
     left_out: Counter[str] = Counter()
     deleted_at = values.text_literal(fhir_manifest.exported_at(columns.path) or "")
-    resources = 0
+    resources, has_deletions = 0, False
     start = landed_lines.opening(columns.path).lstrip()
     if start.startswith(b"["):
         raise UnreadableFile("is a JSON array; send NDJSON, one resource a line")
@@ -117,18 +123,19 @@ def open_rows(
             )
         types = dict(
             connection.execute(
-                f"select resource_type, count(*) from {_PARSED} group by resource_type"
+                f"select resource_type, count(*) from {PARSED} group by resource_type"
             ).fetchall()
         )
         resources += sum(count for name, count in types.items() if name)
+        has_deletions = has_deletions or "Bundle" in types
         left_out.update(_others(types))
         _fill(connection, types, time_zone, deleted_at)
-    connection.execute(f"drop table if exists {_PARSED}")
     if not resources:
         raise UnreadableFile(
             "holds no FHIR resource in any line; is it NDJSON, one resource a line?"
         )
-    return document_rows.opened(connection, left_out)
+    warnings = _unmarked(connection) if has_deletions else []
+    return document_rows.opened(connection, left_out, warnings)
 
 
 def _first_type(path: Path) -> str | None:
@@ -165,7 +172,7 @@ def _parsed() -> str:
 
 def _ends_whole(connection: duckdb.DuckDBPyConnection) -> bool:
     found = connection.execute(
-        f"select not is_broken or is_blank from {_PARSED} order by line desc limit 1"
+        f"select not is_broken or is_blank from {PARSED} order by line desc limit 1"
     ).fetchone()
     return found is None or found[0]
 
@@ -206,7 +213,7 @@ def _fill(
                     then 'is empty'
                 else 'is no status of FHIR R4'
             end
-        from {_PARSED}
+        from {PARSED}
         where not is_blank and (
             resource_type is null
             or resource_type in ('Encounter', 'Procedure')
@@ -248,7 +255,7 @@ def _fill_usage(
             {status},
             case when {is_encounter} then class end,
             case when {is_encounter} then type_code else code end
-        from {_PARSED}
+        from {PARSED}
         where resource_type in ('Encounter', 'Procedure')
             and id is not null and {status} is not null""")
 
@@ -265,7 +272,7 @@ def _fill_places(connection: duckdb.DuckDBPyConnection) -> None:
                 ) as place,
                 {_referred("manager", "Organization")} as facility,
                 {values.received_mark("updated", "VARCHAR")} as received_at
-            from {_PARSED}
+            from {PARSED}
             where resource_type = 'Location'
         )
         select distinct line, place, facility, received_at
@@ -284,7 +291,7 @@ def _fill_merges(connection: duckdb.DuckDBPyConnection) -> None:
                 {_referred("manager", "Organization")} as facility,
                 {values.received_mark("updated", "VARCHAR")} as received_at,
                 unnest(json_extract(text, '$.link[*]')) as link
-            from {_PARSED}
+            from {PARSED}
             where resource_type = 'Patient' and id is not null
         ),
         named as (
@@ -320,7 +327,7 @@ def _fill_deleted(connection: duckdb.DuckDBPyConnection, deleted_at: str) -> Non
                 json_extract(text, '$.entry[*].request') as requests,
                 json_array_length(text, '$.entry') as entries,
                 len(json_extract(text, '$.entry[*].resource')) as resources
-            from {_PARSED}
+            from {PARSED}
             where resource_type = 'Bundle'
         ),
         requests as (
@@ -361,6 +368,19 @@ def _fill_deleted(connection: duckdb.DuckDBPyConnection, deleted_at: str) -> Non
             from deleted
             where deleted_id is not null
                 and line not in (select line from {REFUSED})""")
+
+
+def _unmarked(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    count = connection.execute(
+        f"select count(*) from {READ} where status = 'cancelled' "
+        "and service_date is null and facility is null and received_at is null"
+    ).fetchone()[0]
+    if not count:
+        return []
+    return [
+        f"lists {count:,} deleted without saying when, so what carries a mark stays: "
+        "the export's manifest, which has its transactionTime, belongs beside it."
+    ]
 
 
 def _referred(column: str, resource_type: str, value: str = "") -> str:

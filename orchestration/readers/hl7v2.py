@@ -257,8 +257,9 @@ def _value(
     segment: hl7.Segment, field: int, component: int = 1, part: int = 1
 ) -> str | None:
     """A value of a segment's field, its first repetition; None if empty or `""`."""
+    place = hl7_messages.place(str(segment[0]), field)
     try:
-        value = segment.extract_field(1, field, 1, component, part)
+        value = segment.extract_field(1, place, 1, component, part)
     except IndexError:
         return None
     value = str(value).strip()

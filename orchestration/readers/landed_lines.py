@@ -35,7 +35,7 @@ class Lines:
 
 def opening(path: Path, size: int = 1 << 16) -> bytes:
     """The first bytes of a file without its byte order mark; raises UnreadableFile."""
-    start = next(chunks(path), b"")[:size]
+    start = next(chunks(path, size), b"")
     if start.startswith(_UTF_16):
         raise UnreadableFile("is UTF-16; send it as UTF-8")
     start = start.removeprefix(_BYTE_ORDER_MARK)

@@ -24,6 +24,7 @@ REFUSED = "temp.main.usage_refused"
 PLACES = "temp.main.usage_sent_places"
 PLACE_USES = "temp.main.usage_sent_place_uses"
 MERGES = "temp.main.usage_sent_merges"
+PARSED = "temp.main.usage_parsed"
 READ = "temp.main.usage_read"
 _SHIFTS = "temp.main.usage_shifts"
 _REJECTS = "usage_rejects"
@@ -43,13 +44,14 @@ class Opened:
     """`rows` counts every record of the file, `refused` those that are no rows.
 
     `is_document`: there are PLACES, PLACE_USES and MERGES. `left_out` counts by their
-    type what the file holds beside usage.
+    type what the file holds beside usage; `warnings` go on after the file's name.
     """
 
     rows: int
     refused: int
     is_document: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
 
 def open_rows(
@@ -69,7 +71,7 @@ def close_rows(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop whatever `open_rows` made."""
     connection.execute(f"drop view if exists {SENT}")
     tables = (REFUSED, READ, _SHIFTS, _REJECTS, _REJECT_SCANS)
-    for table in (*tables, PLACES, PLACE_USES, MERGES):
+    for table in (*tables, PLACES, PLACE_USES, MERGES, PARSED):
         name = table if table.startswith("temp.") else f"temp.main.{table}"
         connection.execute(f"drop table if exists {name}")
 
@@ -98,6 +100,13 @@ def told(error: duckdb.Error) -> Exception:
 def _open_parquet(
     connection: duckdb.DuckDBPyConnection, columns: Columns, selection: dict[str, str]
 ) -> Opened:
+    csv_lines.check_size(
+        columns.path.stat().st_size,
+        connection.execute(
+            "select coalesce(sum(total_uncompressed_size), 0) from parquet_metadata("
+            f"{sql_path(columns.path)})"
+        ).fetchone()[0],
+    )
     make_refused(connection)
     connection.execute(f"""
         create temp view usage_sent as
