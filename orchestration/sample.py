@@ -18,40 +18,7 @@ from orchestration.sample_usage import feed_folder, write_usage
 
 DEFAULT_SEED = 2025
 
-_README = """\
-# A health system that does not exist
-
-Written by `billing sample --facilities {facilities} --encounters {encounters} \
---seed {seed}`; the same arguments write the same bytes.
-
-**Everything here is invented**: the enterprise Three Rivers Example Health, its contract,
-its prices, every encounter and every patient number. Only the names, CCN, States and types
-of its hospitals are real, taken from the public list *Hospital General Information* of the
-Centers for Medicare & Medicaid Services so that names look like names. None of those
-hospitals belongs to such an enterprise, none is a customer, and nothing here says anything
-about what happens there. Clinics are made up and say EXAMPLE CLINIC in their names.
-
-| what | where |
-| --- | --- |
-| {facilities} facilities, their CCN as the feed calls them | `contracts/facilities.csv`, \
-`facility_identifiers.csv` |
-| a contract of three years from 1 January 2025: a platform fee for each covered facility, \
-encounters in three tiers over the contract year, support at 15 % of the platform, \
-three milestones | `contracts/contract_lines.csv`, `rate_cards.csv`, `milestones.csv` |
-| {committed:,} encounters a year committed, {opened:,} since {opening} opened on 16 April, \
-{closed:,} since {closing} closed on 31 August (signed in October) | \
-`contracts/commitments.csv`, `amendments.csv` |
-| {encounters:,} encounters of 2025 in {rows:,} rows, a file for each month in which they \
-were received | `usage/charting/` |
-
-In the encounters look for: busy and quiet facilities, weekdays and seasons; one in fifty \
-received up to ten weeks late; one in a hundred wrong in some way (a place nobody owns or \
-none at all, cancelled, sent twice, corrected, a mistyped year, a count below zero, no \
-date); {silent}, whose feed is silent from 10 to 31 October and is made up for on \
-12 November; a few encounters at {closing} after it closed.
-
-The tour in the project's docs/tour.md bills it.
-"""
+_README = Path(__file__).parent / "sample_data" / "landing_readme.md"
 
 
 def write_sample(
@@ -64,8 +31,8 @@ def write_sample(
     """
     if facilities < FEWEST_FACILITIES:
         raise UsageError(
-            f"--facilities {facilities}: give at least {FEWEST_FACILITIES}, so that one "
-            "can open, one close and one fall silent"
+            f"--facilities {facilities}: give at least {FEWEST_FACILITIES}, so that "
+            "one can open, one close and one fall silent"
         )
     if encounters < FEWEST_ENCOUNTERS:
         raise UsageError(
@@ -114,7 +81,7 @@ def _readme(
     enterprise: Enterprise, facilities: int, encounters: int, seed: int, rows: int
 ) -> str:
     signed, opened, closed = committed(encounters)
-    return _README.format(
+    return _README.read_text(encoding="utf-8").format(
         facilities=facilities,
         encounters=encounters,
         seed=seed,

@@ -7,7 +7,7 @@ there is made up.
 
 import csv
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -59,8 +59,9 @@ class Enterprise:
 def make_enterprise(facilities: int, seed: int) -> Enterprise:
     """So many facilities, the same for the same seed.
 
-    Weights are lognormal (7.02, 1.36), the spread of discharges between hospitals. Who
-    opens, closes and falls silent is neither among the largest nor the smallest.
+    Weights are lognormal (7.02, 1.36), the spread of discharges between hospitals. The
+    clinics that open and close are of middle size, the hospital that falls silent is
+    one of the busier ones.
     """
     chance = random.Random(f"enterprise {seed}")
     with HOSPITALS.open(encoding="utf-8", newline="") as file:
@@ -93,13 +94,17 @@ def make_enterprise(facilities: int, seed: int) -> Enterprise:
                 weight=_weight(chance),
             )
         )
-    by_size = sorted(made, key=lambda one: (one.weight, one.facility_id))
+    clinics = _by_size(one for one in made if one.kind == "clinic")
     return Enterprise(
         facilities=sorted(made, key=lambda one: one.facility_id),
-        opening=by_size[facilities * 3 // 5],
-        closing=by_size[facilities * 2 // 5],
-        silent=by_size[facilities * 4 // 5],
+        opening=clinics[len(clinics) * 2 // 3],
+        closing=clinics[len(clinics) // 3],
+        silent=_by_size(made[:wanted])[wanted * 4 // 5],
     )
+
+
+def _by_size(facilities: Iterable[Facility]) -> list[Facility]:
+    return sorted(facilities, key=lambda one: (one.weight, one.facility_id))
 
 
 def _weight(chance: random.Random) -> int:
@@ -107,7 +112,7 @@ def _weight(chance: random.Random) -> int:
 
 
 def _kind(cms_type: str) -> str:
-    """`Critical Access Hospitals` as a type of this project: critical access hospital."""
+    """A type of the list as a type of this project."""
     return {
         "Acute Care Hospitals": "acute care hospital",
         "Critical Access Hospitals": "critical access hospital",

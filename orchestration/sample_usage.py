@@ -43,7 +43,7 @@ _CLASSES = (
 )
 
 # Of an encounter's 128 random bits each trait takes its own digits.
-_EVENTS = f"""
+_EVENTS = """
     create temp table events as
     with drawn as (
         select
