@@ -184,6 +184,25 @@ def what_if(
         compare(home, landing, models, as_of_day, limit)
 
 
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", help="A new or empty directory.")],
+    facilities: Annotated[
+        int, typer.Option("--facilities", help="How many hospitals and clinics.")
+    ] = 230,
+    encounters: Annotated[
+        int, typer.Option("--encounters", help="How many encounters in the year.")
+    ] = 500_000,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Another seed, another health system.")
+    ] = 2025,
+) -> None:
+    """Write a landing directory of an invented health system, to try things out."""
+    from orchestration.sample import write_sample
+
+    write_sample(out, facilities, encounters, seed)
+
+
 @contextlib.contextmanager
 def _lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home for the whole of a command; the runs within it share the lock."""
