@@ -12,10 +12,12 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import BillingError, Interrupted, UsageError
+from orchestration.noted import NotedCommands
 from orchestration.project import PROJECT_DIR
 
 app = typer.Typer(
     name="billing",
+    cls=NotedCommands,
     help="Invoices for hospitals and health systems, made from usage in the warehouse.",
     no_args_is_help=True,
     add_completion=False,
@@ -182,6 +184,64 @@ def what_if(
 
     with _stopped_in_words():
         compare(home, landing, models, as_of_day, limit)
+
+
+@app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where backups are kept.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Save the ledger, the audit log and the closes, encrypted with the ledger key."""
+    from orchestration.backup import back_up
+    from orchestration.home import Home
+
+    with _stopped_in_words():
+        place = back_up(Home(home), directory)
+    print(f"Saved in {place}; restore it with: billing restore {place}")
+    print("No key is in it: keep the ledger key elsewhere")
+
+
+@app.command()
+def restore(
+    directory: Annotated[
+        Path, typer.Argument(help="A backup, or where backups are kept: the newest.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if the home has booked more since.")
+    ] = False,
+) -> None:
+    """Put a backup's ledger, audit log and closes into a home."""
+    from orchestration.backup import restore as put_back
+    from orchestration.home import Home
+
+    with _stopped_in_words():
+        place = put_back(Home(home), directory, force)
+    print(f"Restored from {place}; now run: billing run")
+
+
+@app.command()
+def audit(
+    home: HomeOption = DEFAULT_HOME,
+    actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,
+    action: Annotated[str | None, typer.Option(help="What was done.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--object", help="An invoice, a customer, a file.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+) -> None:
+    """Show who did what and when, from the audit log."""
+    from orchestration.audit import AuditLog
+    from orchestration.audit_log import search, told
+    from orchestration.home import Home
+
+    days = [
+        _day(option, day) if day else None
+        for option, day in (("--from", first), ("--to", last))
+    ]
+    rows = search(AuditLog(Home(home).audit), actor, action, target, *days)
+    sys.stdout.write(told(rows))
 
 
 @contextlib.contextmanager

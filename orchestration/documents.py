@@ -24,7 +24,11 @@ def invoice_text(home_path: Path, number: str) -> str:
         home.lock("billing invoice"),
         open_files(home, Keys.of(home), read_only=True) as connection,
     ):
-        AuditLog(home.audit).append("key_use", "ledger", detail={"invoice": number})
+        AuditLog(home.audit).append(
+            "invoice",
+            number,
+            detail={"keys": ["ledger"], **ledger.scope(connection, [number])},
+        )
         header = _rows(connection, f"{ledger.HEADER}, content_hash", "invoices", number)
         if not header:
             raise BillingError(

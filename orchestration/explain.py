@@ -18,7 +18,7 @@ from orchestration.changed_inputs import changed_inputs
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
-from orchestration.ledger import open_ledger
+from orchestration.ledger import open_ledger, scope
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
@@ -45,7 +45,13 @@ def explain(home_path: Path, number: str, line_number: int | None = None) -> str
             open_ledger(connection)
         with open_files(home, keys, read_only=True) as connection:
             AuditLog(home.audit).append(
-                "key_use", "warehouse, ledger", detail={"explain": number}
+                "explain",
+                number,
+                detail={
+                    "line": line_number,
+                    "keys": ["warehouse", "ledger"],
+                    **scope(connection, [number]),
+                },
             )
             book = _Book(connection)
             text = book.invoice(number, line_number)
