@@ -15,6 +15,7 @@ from orchestration.audit import AuditLog
 from orchestration.code_version import package_versions
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
+from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
@@ -150,7 +151,7 @@ class BillingRun(dg.ConfigurableResource):
     def log_issue(self, issue: ledger.Issue, recovered: bool = False) -> None:
         """Say in the audit log what was issued and where the ledger stands now."""
         with open_files(self.state, self.keyring, read_only=True) as connection:
-            issued = ledger.scope(connection, issue.invoices)
+            issued = scope(connection, issue.invoices)
         AuditLog(self.state.audit).append(
             "issue",
             f"issue {issue.issue_no}",

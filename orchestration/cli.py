@@ -221,6 +221,24 @@ def restore(
 
 
 @app.command()
+def publish(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="postgresql://USER@HOST:PORT/DATABASE", metavar="URL"
+        ),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Serve the last publication from PostgreSQL, to the people of seeds/access.csv."""
+    from orchestration.home import Home
+    from orchestration.serve import serve, told
+
+    with _stopped_in_words():
+        sys.stdout.write(told(serve(Home(home), to)))
+
+
+@app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
     actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,

@@ -17,8 +17,9 @@ from orchestration.audit import AuditLog
 from orchestration.changed_inputs import changed_inputs
 from orchestration.errors import BillingError
 from orchestration.home import Home
+from orchestration.issued_scope import scope
 from orchestration.keys import Keys
-from orchestration.ledger import open_ledger, scope
+from orchestration.ledger import open_ledger
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
