@@ -16,10 +16,15 @@ class NotedCommands(TyperGroup):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        for name, command in self.commands.items():
-            if isinstance(command, TyperGroup):
-                continue
-            command.callback = _noted(name, command.callback)
+        _note(self.commands)
+
+
+def _note(commands: dict[str, Any], prefix: str = "") -> None:
+    for name, command in commands.items():
+        if isinstance(command, TyperGroup):
+            _note(command.commands, f"{prefix}{name} ")
+        else:
+            command.callback = _noted(f"{prefix}{name}", command.callback)
 
 
 def _noted(name: str, callback: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from conftest import BilledBook
 from postgres import OWNER, Server, wait_until
 
 from orchestration import access_list, serve
+from orchestration.access_report import access_report
 from orchestration.access_roles import CUSTOMER_READER, CUSTOMER_ROWS, ROLES
 from orchestration.audit import AuditLog
 from orchestration.cli import app
@@ -392,6 +393,30 @@ def test_a_list_that_is_wrong_changes_nothing(
     with pytest.raises(BillingError, match=why):
         publish(home, server)
     assert server.rows("postgres", "select 1 from pg_roles where rolname = 'x'") == []
+
+
+def test_the_review_names_people_roles_and_what_differs(
+    home: Home, server: Server
+) -> None:
+    publish(home, server)
+    text = access_report(home, TODAY, server.url)
+    assert "people and grants are those of the lists" in text
+    (gone,) = [line for line in text.splitlines() if line.startswith("gone ")]
+    assert gone.split() == [
+        *("gone", "finance_reader", "-", "2025-01-01", "2026-03-31", "cfo", "ended")
+    ]
+    (lake,) = [line for line in text.splitlines() if line.startswith("lake ")]
+    assert lake.endswith("active, no end")
+    assert f"outside the lists: {OWNER}, postgres" in text
+    with server.connect(OWNER) as connection:
+        connection.execute(
+            "grant auditor to fay; grant select on finance.invoices to public"
+        )
+    text = access_report(home, TODAY, server.url)
+    assert "differs: fay has auditor, not on the list" in text
+    assert "differs: public has SELECT on finance.invoices, not declared" in text
+    row = list(AuditLog(home.audit).rows())[-1]
+    assert (row["action"], row["rows"]) == ("access_report", 8)
 
 
 # What is served.
