@@ -10,6 +10,7 @@ from orchestration import ledger
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
+from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
 from orchestration.story.book import Book, Line, Row
@@ -37,7 +38,13 @@ def explain(home_path: Path, number: str, line_number: int | None = None) -> str
             open_ledger(connection)
         with open_files(home, keys, read_only=True) as connection:
             AuditLog(home.audit).append(
-                "key_use", "warehouse, ledger", detail={"explain": number}
+                "explain",
+                number,
+                detail={
+                    "line": line_number,
+                    "keys": ["warehouse", "ledger"],
+                    **scope(connection, [number]),
+                },
             )
             text = _text(Book(connection), number, line_number)
     return "\n".join(text) + "\n"

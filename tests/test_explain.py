@@ -187,7 +187,11 @@ def test_it_is_noted_in_the_audit_log(billed_book: BilledBook) -> None:
     number = number_of(billed_book, "yen", "2026-01-16")
     explain(billed_book.home, number)
     last = (billed_book.home / "audit.jsonl").read_text().splitlines()[-1]
-    assert json.loads(last)["detail"] == {"explain": number}
+    row = json.loads(last)
+    assert (row["action"], row["object"]) == ("explain", number)
+    assert row["detail"]["customers"] == ["yen"]
+    # Its only line is for 16 to 31 January.
+    assert row["detail"]["period"] == ["2026-01-16", "2026-01-31"]
 
 
 def test_what_there_is_not(billed_book: BilledBook, tmp_path: Path) -> None:
