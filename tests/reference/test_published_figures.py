@@ -36,7 +36,7 @@ def test_a_non_cancellable_contract_paid_in_advance_IFRS_15_IE199_to_IE200():
 
 
 def volume_discount(price, discounted, bound, expected, first, second, months):
-    """Usage in two quarters; before the second is closed more than the bound is expected.
+    """Two quarters; before the second is closed, more than the bound is expected.
 
     What the volume will be is estimated by the committed quantity (M3, RR-9).
     """
@@ -99,7 +99,7 @@ def test_remaining_obligations_IFRS_15_IE212_to_IE219():
 
 
 def test_a_month_from_the_15th_docs_stripe_com():
-    """Revenue recognition, methodology, subscriptions: 31 for 15 January to 14 February.
+    """Revenue recognition, methodology, subscriptions: 31 a month from 15 January.
 
     17 in January, 14 deferred at its end.
     """
@@ -110,7 +110,7 @@ def test_a_month_from_the_15th_docs_stripe_com():
 
 
 def test_an_upgrade_docs_stripe_com():
-    """The same page: 90 for April, from the 21st at 120: 60 for 20 days and 40 for 10."""
+    """The same page: 90 for April, from the 21st at 120: 60 for 20 days, then 40."""
     case = Case(starts_on="2026-04-01", ends_on="2026-04-30")
     case.line(unit_price="90")
     case.bill("2026-04-01", "2026-04-01")
