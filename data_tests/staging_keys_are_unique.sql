@@ -17,6 +17,8 @@
     "stg_rate_cards": ["rate_card_id", "tier"],
     "stg_agreements": ["customer_id"],
     "stg_usage_files": ["feed", "file_id"],
+    "stg_receipts": ["kind", "receipt_id"],
+    "stg_disputes": ["dispute_id"],
     "stg_issues": ["issue_no"],
     "stg_issued_invoices": ["invoice_number"],
     "stg_issued_lines": ["invoice_number", "line_number"],
