@@ -81,7 +81,6 @@ LARGE = {
     "daily_usage",
     "int_located_usage",
     "int_patient_units",
-    "int_reported_days",
     "int_usage_units",
     "stg_billed_usage",
     "stg_usage_rows",
