@@ -29,17 +29,24 @@ def open_files(
     """
     connection = duckdb.connect()
     try:
-        load_encryption(connection)
-        connection.execute("set temp_file_encryption = true")
-        connection.execute(f"set temp_directory = {quoted(home.spill)}")
-        limit = memory_limit or os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)
-        connection.execute(f"set memory_limit = {quoted(limit)}")
+        prepare(connection, home, memory_limit)
         attach(connection, home.warehouse, "warehouse", keys.warehouse, read_only)
         attach(connection, home.ledger, "ledger", keys.ledger, read_only)
         connection.execute("use warehouse")
         yield connection
     finally:
         connection.close()
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, home: Home, memory_limit: str | None = None
+) -> None:
+    """Let a connection open encrypted files and spill, encrypted, to the home."""
+    load_encryption(connection)
+    connection.execute("set temp_file_encryption = true")
+    connection.execute(f"set temp_directory = {quoted(home.spill)}")
+    limit = memory_limit or os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)
+    connection.execute(f"set memory_limit = {quoted(limit)}")
 
 
 def load_encryption(connection: duckdb.DuckDBPyConnection) -> None:
@@ -76,6 +83,11 @@ def quoted(value: object) -> str:
 def _why_not(path: Path, name: str, message: str) -> str:
     variable = f"BILLING_{name.upper()}_KEY"
     if "encryption key" in message.lower() or "decrypt" in message.lower():
+        if (path.parent / "keys" / f"{name}.next").exists():
+            return (
+                f"{path}: a change of its key was cut short; finish it with "
+                f"`billing keys rotate {name}`"
+            )
         return (
             f"{path}: the key does not open it; nothing was changed. Give the key it "
             f"was made with as {variable} or as the file keys/{name}"
