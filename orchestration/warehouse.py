@@ -15,6 +15,8 @@ from orchestration.keys import Keys
 # How much DuckDB may hold in memory, here and in profiles.yml; the rest is spilled.
 MEMORY_VARIABLE = "BILLING_MEMORY_LIMIT"
 DEFAULT_MEMORY = "2500MB"
+# Words of DuckDB for a block that is not what was written.
+_DAMAGE = ("aes tag", "corrupt", "checksum")
 
 
 @contextlib.contextmanager
@@ -34,6 +36,11 @@ def open_files(
         attach(connection, home.ledger, "ledger", keys.ledger, read_only)
         connection.execute("use warehouse")
         yield connection
+    except duckdb.Error as error:
+        if is_damage(error):
+            connection.close()
+            raise BillingError(_what_is_damaged(home, keys)) from None
+        raise
     finally:
         connection.close()
 
@@ -73,6 +80,26 @@ def attach(
         connection.execute(f"attach {quoted(path)} as {name} ({', '.join(options)})")
     except duckdb.Error as error:
         raise BillingError(_why_not(path, name, str(error))) from None
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether DuckDB says that a block is not what was written."""
+    text = str(error).lower()
+    return any(word in text for word in _DAMAGE)
+
+
+def _what_is_damaged(home: Home, keys: Keys) -> str:
+    """Which file it is, found by reading both, in words."""
+    from orchestration.whole import read_whole
+
+    for path, name in ((home.ledger, "ledger"), (home.warehouse, "warehouse")):
+        try:
+            read_whole(path, name, getattr(keys, name))
+        except BillingError as error:
+            return str(error)
+    return (
+        f"a block that was spilled to {home.spill} is not what was written; run again"
+    )
 
 
 def quoted(value: object) -> str:
