@@ -49,7 +49,7 @@ def variable(name: str) -> str:
 def given(home: Home, name: str) -> str | None:
     """A key from the environment, else from its file; None if nobody has made it."""
     path = home.keys / name
-    return os.environ.get(variable(name)) or (_read(path) if path.exists() else None)
+    return os.environ.get(variable(name)) or (read(path) if path.exists() else None)
 
 
 def key_id(name: str, key: str) -> str:
@@ -71,7 +71,8 @@ def _key(home: Home, name: str) -> str:
     return make(path)
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """A key from its file. Raises BillingError if others can read it or it is none."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise BillingError(
             f"{path} can be read by others; run: chmod 600 {path} "

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from orchestration.errors import UsageError
 from orchestration.options import (
     DEFAULT_HOME,
     AsOfOption,
@@ -16,6 +17,8 @@ from orchestration.options import (
 )
 
 app = typer.Typer()
+keys = typer.Typer(help="Keys of the encrypted files.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
 
 
 @app.command()
@@ -110,3 +113,18 @@ def audit(
     ]
     rows = search(AuditLog(Home(home).audit), actor, action, target, *days)
     sys.stdout.write(told(rows))
+
+
+@keys.command()
+def rotate(
+    name: Annotated[str, typer.Argument(help="warehouse or ledger.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write an encrypted file anew under a new key."""
+    from orchestration.home import Home
+    from orchestration.rotation import rotate_file, told
+
+    if name not in ("warehouse", "ledger"):
+        raise UsageError(f"{name}: give warehouse or ledger")
+    with stopped_in_words():
+        sys.stdout.write(told(rotate_file(Home(home), name)))

@@ -5,10 +5,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.warehouse import attach, load_encryption
-
-# Words of DuckDB for a block that is not what was written; see `damage`.
-_DAMAGE = ("aes tag", "corrupt", "checksum")
+from orchestration.warehouse import attach, is_damage, load_encryption
 
 
 def identifier(name: str) -> str:
@@ -50,17 +47,20 @@ def read_whole(path: Path, name: str, key: str) -> dict[str, tuple[int, int]]:
     """
     with duckdb.connect() as connection:
         load_encryption(connection)
-        attach(connection, path, name, key, read_only=True)
-        try:
-            return contents(connection, name)
-        except duckdb.Error as error:
-            raise BillingError(_told(path, name, error)) from None
+        return read_on(connection, path, name, key)
 
 
-def is_damage(error: BaseException) -> bool:
-    """Whether DuckDB says that a block is not what was written."""
-    text = str(error).lower()
-    return any(word in text for word in _DAMAGE)
+def read_on(
+    connection: duckdb.DuckDBPyConnection, path: Path, name: str, key: str
+) -> dict[str, tuple[int, int]]:
+    """`read_whole` on a connection that has its ciphers already."""
+    attach(connection, path, name, key, read_only=True)
+    try:
+        return contents(connection, name)
+    except duckdb.Error as error:
+        raise BillingError(_told(path, name, error)) from None
+    finally:
+        connection.execute(f"detach {name}")
 
 
 def _told(path: Path, name: str, error: duckdb.Error) -> str:
