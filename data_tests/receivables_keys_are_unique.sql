@@ -6,4 +6,9 @@
     "cash_applications": ["payment_id", "invoice_number"],
     "disputes": ["dispute_id"],
     "invoices": ["invoice_id"],
+    "receivables_aging": ["invoice_number"],
+    "int_next_steps": ["invoice_number"],
+    "dunning_status": ["invoice_number"],
+    "dunning_queue": ["notice_id"],
+    "account_tasks": ["notice_id"],
 }) }}

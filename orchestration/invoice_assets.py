@@ -22,6 +22,7 @@ _LEDGER_TABLES = (
     "invoice_lines",
     "invoice_line_facilities",
     "billed_usage",
+    "notice_events",
 )
 
 
