@@ -58,7 +58,7 @@ def begins(path: Path) -> bool:
 
 def messages(path: Path) -> Iterator[Message]:
     """Messages in order; raises UnreadableFile, also if a batch lacks its end."""
-    message, is_cut_short = None, False
+    message, was_kept = None, False
     batches: list[tuple[int, int]] = []  # messages counted, messages promised
     open_batches, counted = 0, 0
     for line, segment, is_whole in _segments(path):
@@ -66,7 +66,7 @@ def messages(path: Path) -> Iterator[Message]:
         if name == b"MSH":
             if message:
                 yield message
-            message, is_cut_short = _begun(line, segment, is_whole), False
+            message, was_kept = _begun(line, segment, is_whole), True
             counted += 1
         elif name in (b"BHS", b"BTS", b"FHS", b"FTS"):
             open_batches += {b"BHS": 1, b"BTS": -1, b"FHS": 1, b"FTS": -1}[name]
@@ -77,7 +77,7 @@ def messages(path: Path) -> Iterator[Message]:
         elif message is None:
             yield Message(line, problem="the line stands before any message")
         else:
-            is_cut_short = _add(message, line, segment, is_whole, is_cut_short)
+            was_kept = _add(message, line, segment, is_whole, was_kept)
     if message:
         yield message
     if open_batches > 0:
