@@ -4,6 +4,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from contract_comparison_rejections import COMPARISONS
 from contract_landing import (
     CARDS,
     COMMITMENTS,
@@ -15,7 +16,7 @@ from contract_landing import (
     rejections,
     write,
 )
-from contract_rejections import CELLS, COMPARISONS, MEANINGS
+from contract_rejections import CELLS, MEANINGS
 
 from orchestration.contract_tables import load_contract_tables
 
