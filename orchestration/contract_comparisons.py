@@ -5,6 +5,7 @@ Only rows known by the as-of day are compared. A rule yields the row it rejects.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -340,21 +341,27 @@ def _reject_with_their_cause(book: Book) -> None:
             for column in LANDED_TABLES[row.table].columns:
                 if not column.refers_to or row[column.name] is None:
                     continue
-                reason = _broken(book, row, column.refers_to, row[column.name])
-                if reason and (id(row), column.name) not in told:
+                broken = _broken(book, row, column.refers_to, row[column.name])
+                if broken and (id(row), column.name) not in told:
                     told.add((id(row), column.name))
-                    row.problems.append(row.problem(column.name, reason))
+                    reason, follows = broken
+                    problem = row.problem(column.name, reason)
+                    row.problems.append(replace(problem, follows=follows))
                     changes = True
 
 
-def _broken(book: Book, row: Row, target: tuple[str, str], value: object) -> str | None:
+def _broken(
+    book: Book, row: Row, target: tuple[str, str], value: object
+) -> tuple[str, bool] | None:
+    """Why a reference can't be used, and whether a rejected row is the cause."""
     table, column = target
     found = book.by(table, column).get(value, ())
     if not found:
-        return f"is not in {table} (as known by the as-of day); add it there or mend it"
+        missing = f"is not in {table} (as known by the as-of day)"
+        return f"{missing}; add it there or mend it", False
     if any(one is row or not one.problems for one in found):
         return None
-    return f"refers to a rejected row, {found[0].place}; mend that row"
+    return f"refers to a rejected row, {found[0].place}; mend that row", True
 
 
 def _differ(one: Row, other: Row, column: str) -> bool:

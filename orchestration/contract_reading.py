@@ -44,11 +44,15 @@ _LINE, _FIELDS = "#line", "#fields"
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a row is rejected: column (None: the whole row), value as written, reason."""
+    """Why a row is rejected: column (None: the whole row), value as written, reason.
+
+    `follows` says that another row is the cause: what it refers to was rejected.
+    """
 
     column: str | None
     value: str | None
     reason: str
+    follows: bool = False
 
 
 @dataclass(eq=False)
