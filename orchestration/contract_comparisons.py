@@ -5,7 +5,6 @@ Only rows known by the as-of day are compared. A rule yields the row it rejects.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -14,6 +13,8 @@ from orchestration.contract_rules import TIERED_MODELS, minor_unit
 from orchestration.receivable_specs import LANDED_TABLES
 
 Rejections = Iterator[tuple[Row, str | None, str]]
+# The reason begins so where another row is the cause.
+FOLLOWS = "refers to a rejected row"
 
 _NEVER_CHANGES = {
     "contract_lines": (
@@ -341,27 +342,21 @@ def _reject_with_their_cause(book: Book) -> None:
             for column in LANDED_TABLES[row.table].columns:
                 if not column.refers_to or row[column.name] is None:
                     continue
-                broken = _broken(book, row, column.refers_to, row[column.name])
-                if broken and (id(row), column.name) not in told:
+                reason = _broken(book, row, column.refers_to, row[column.name])
+                if reason and (id(row), column.name) not in told:
                     told.add((id(row), column.name))
-                    reason, follows = broken
-                    problem = row.problem(column.name, reason)
-                    row.problems.append(replace(problem, follows=follows))
+                    row.problems.append(row.problem(column.name, reason))
                     changes = True
 
 
-def _broken(
-    book: Book, row: Row, target: tuple[str, str], value: object
-) -> tuple[str, bool] | None:
-    """Why a reference can't be used, and whether a rejected row is the cause."""
+def _broken(book: Book, row: Row, target: tuple[str, str], value: object) -> str | None:
     table, column = target
     found = book.by(table, column).get(value, ())
     if not found:
-        missing = f"is not in {table} (as known by the as-of day)"
-        return f"{missing}; add it there or mend it", False
+        return f"is not in {table} (as known by the as-of day); add it there or mend it"
     if any(one is row or not one.problems for one in found):
         return None
-    return f"refers to a rejected row, {found[0].place}; mend that row", True
+    return f"{FOLLOWS}, {found[0].place}; mend that row"
 
 
 def _differ(one: Row, other: Row, column: str) -> bool:

@@ -44,15 +44,11 @@ _LINE, _FIELDS = "#line", "#fields"
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a row is rejected: column (None: the whole row), value as written, reason.
-
-    `follows` says that another row is the cause: what it refers to was rejected.
-    """
+    """Why a row is rejected: column (None: the whole row), value as written, reason."""
 
     column: str | None
     value: str | None
     reason: str
-    follows: bool = False
 
 
 @dataclass(eq=False)

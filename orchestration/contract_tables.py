@@ -16,7 +16,7 @@ import duckdb
 import pandas
 import pyarrow
 
-from orchestration.contract_comparisons import compare_rows
+from orchestration.contract_comparisons import FOLLOWS, compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
 from orchestration.contract_rules import ROW_RULES, judge_row
 from orchestration.contract_specs import TEXT, WHOLE, TableSpec
@@ -281,7 +281,8 @@ def _held(
 def _distance(told: tuple[Row, Problem]) -> tuple[bool, bool]:
     """How far a rejection is from its cause, for order."""
     row, problem = told
-    return problem.follows, problem.follows and row.table != "contracts"
+    follows = problem.reason.startswith(FOLLOWS)
+    return follows, follows and row.table != "contracts"
 
 
 def _in_words(row: Row, problem: Problem) -> str:
