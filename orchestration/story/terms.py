@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from orchestration.contract_rules import TIERED_MODELS
 from orchestration.story.book import MODELS, Line, Row, amendment, day_before, place
 from orchestration.wording import plain, price, wrapped
 
@@ -75,7 +76,9 @@ def prices(line: Line) -> Iterator[str]:
     """Its price or the tiers of its rate card, the line's own tier marked."""
     if not line.version:
         return
-    card = line.version["rate_card_id"]
+    # Prices without tiers leave a card that is named unread (U6).
+    is_tiered = line.version["pricing_model"] in TIERED_MODELS
+    card = line.version["rate_card_id"] if is_tiered else None
     yield from ("", f"Price, rate card {card}" if card else "Price")
     for tier in line.tiers:
         mark = ">" if tier["tier"] and tier["tier"] == line.booked["tier"] else " "
