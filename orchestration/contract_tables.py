@@ -16,7 +16,7 @@ import duckdb
 import pandas
 import pyarrow
 
-from orchestration.contract_comparisons import compare_rows
+from orchestration.contract_comparisons import FOLLOWS, compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
 from orchestration.contract_rules import ROW_RULES, judge_row
 from orchestration.contract_specs import TEXT, WHOLE, TableSpec
@@ -253,20 +253,36 @@ def _owners(rows: list[Row]) -> dict[int, str]:
 def _held(
     rejected: list[Row], owners: dict[int, str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Held contracts with the first rejection of each, and rows that are nobody's."""
-    held: dict[str, str] = {}
+    """Held contracts with a rejection of each, and rows that are nobody's.
+
+    Of several it is the first that another row is not the cause of; if each has such a
+    cause, that of the contract's own row.
+    """
+    found: dict[str, list[tuple[Row, Problem]]] = {}
     unowned = []
     for row in rejected:
         if not LANDED_TABLES[row.table].of_contract or not row.is_known:
             continue
         if id(row) in owners:
-            held.setdefault(owners[id(row)], _in_words(row, row.problems[0]))
+            of_contract = found.setdefault(owners[id(row)], [])
+            of_contract += [(row, problem) for problem in row.problems]
         else:
             unowned.append(
                 f"{row.place}: it cannot be told whose contract this rejected row is "
                 "of, so it holds none."
             )
-    return dict(sorted(held.items())), unowned
+    held = {
+        contract_id: _in_words(*min(told, key=_distance))
+        for contract_id, told in sorted(found.items())
+    }
+    return held, unowned
+
+
+def _distance(told: tuple[Row, Problem]) -> tuple[bool, bool]:
+    """How far a rejection is from its cause, for order."""
+    row, problem = told
+    follows = problem.reason.startswith(FOLLOWS)
+    return follows, follows and row.table != "contracts"
 
 
 def _in_words(row: Row, problem: Problem) -> str:

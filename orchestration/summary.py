@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.contract_comparisons import FOLLOWS
 from orchestration.home import Home
 
 _console = Console(highlight=False)
@@ -81,9 +82,13 @@ def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
     for contract_id, source_file, line, column, reason in connection.execute(
         "select contract_id, source_file, line, column_name, reason from ("
         "select *, row_number() over (partition by contract_id "
-        "order by source_file, line, column_name) as place "
+        # First what must be mended, last what only follows from it.
+        "order by starts_with(reason, $1), "
+        "source_file like 'contracts/contracts%' desc, "
+        "source_file, line, column_name) as place "
         "from quality.rejected_rows where contract_id is not null) where place = 1 "
-        "order by contract_id"
+        "order by contract_id",
+        [FOLLOWS],
     ).fetchall():
         _console.print(
             f"[yellow]Held:[/yellow] contract {contract_id}: "

@@ -69,7 +69,7 @@ def test_lago_package_U6(billed_book: BilledBook) -> None:
     ]
 
 
-def test_slabs_priced_in_four_ways_U6(billed_book: BilledBook) -> None:
+def test_oracle_slabs_U6(billed_book: BilledBook) -> None:
     # 250 × 1 + 250 × 2 + 500 × 3; 1,000 × 3; 10 + 20 + 30; 30.
     assert sums(billed_book.closes[1], "slabs", FEBRUARY) == {
         "graduated": D(2250),
@@ -144,17 +144,29 @@ def test_recurly_steps_and_volume_R3(billed_book: BilledBook) -> None:
     }
 
 
-def test_solvimon_stairs_add_up_and_ours_do_not_U6(billed_book: BilledBook) -> None:
-    # Theirs 25 + 20 = 45: our graduated with fees. Our stairstep is the step reached.
-    assert sums(billed_book.closes[1], "staircase", FEBRUARY) == {
-        "graduated-fees": D(45),
-        "stairstep-fees": D(20),
+def test_zenskar_steps_U6(billed_book: BilledBook) -> None:
+    close = billed_book.closes[1]
+    assert sums(close, "storage", FEBRUARY) == {"stairstep-fees": D(300)}
+
+
+def test_netsuite_tiers_of_a_year_U5(billed_book: BilledBook) -> None:
+    # 50 × 1; then 50 × 1 + 100 × 0.80 + 25 × 0.70.
+    close = billed_book.closes[2]
+    assert close.invoices("year") == {FEBRUARY: D(50), MARCH: D("147.5")}
+
+
+def test_zuora_stub_and_last_period_C3_R1(billed_book: BilledBook) -> None:
+    # 50 × 15/31 = 24.194, 50, and 65 × 13/28 = 30.179. Theirs are 24.2, 50 and 30.2.
+    assert billed_book.closes[2].invoices("stub") == {
+        JANUARY: D("24.19"),
+        "2026-01-16": D(50),
+        "2026-02-16": D("30.18"),
     }
 
 
-def test_a_plan_change_by_days_R1_A2(billed_book: BilledBook) -> None:
-    # Usual elsewhere: −50 × 17/31 = −27.42 and 100 × 17/31 = 54.84, for March 77.42 in
-    # all. Ours reverses March and charges its first 14 days again: 50 × 14/31 = 22.58.
+def test_inomial_plan_change_R1_A2(billed_book: BilledBook) -> None:
+    # Theirs: −50 × 17/31 = −27.42 and 100 × 17/31 = 54.84, for March 77.42 in all.
+    # Ours reverses March and charges its first 14 days again: 50 × 14/31 = 22.58.
     close = billed_book.closes[3]
     assert close.lines("plan", "2026-03-15") == [
         ("03-01", "03-31", None, D(-1), D(50), D(-50), "adjustment reversal"),
