@@ -7,6 +7,7 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from feed_book import add_feeds
 from price_book import add_price_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
@@ -35,6 +36,7 @@ def book() -> Book:
     ):
         add(scenarios)
     add_price_book(scenarios)
+    add_feeds(scenarios)
     return scenarios
 
 
