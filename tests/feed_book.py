@@ -72,7 +72,9 @@ def _visit(
     return _message(kind, sent, patient, "|".join(fields), facility=facility)
 
 
-def _charges(visit: str, patient: str, sent: str, *charges: tuple[str, str, str]) -> str:
+def _charges(
+    visit: str, patient: str, sent: str, *charges: tuple[str, str, str]
+) -> str:
     fields = ["PV1", "1", "I"] + [""] * 17
     fields[19] = visit
     lines = [

@@ -13,7 +13,9 @@ def test_no_file_of_the_home_holds_a_planted_identifier(
         for path in billed_book.landing.rglob("*")
         if path.is_file() and CANARY.encode() in path.read_bytes()
     }
-    assert planted == {".csv", ".ndjson", ".json", ".hl7"}, "all formats must be planted"
+    assert planted == {".csv", ".ndjson", ".json", ".hl7"}, (
+        "all formats must be planted"
+    )
     told = [
         path.relative_to(billed_book.home).as_posix()
         for path in billed_book.home.rglob("*")
