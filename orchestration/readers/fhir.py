@@ -27,6 +27,7 @@ from orchestration.readers.sent_rows import (
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _USED = ("Location", "Encounter", "Procedure", "Patient", "Bundle")
+_PROBLEMS = "OperationOutcome"
 _OTHER_TYPE = re.compile(r"(?:\d+\.)?([A-Z][A-Za-z]+)\b")
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _STATUS = {
@@ -78,7 +79,7 @@ def is_beside(path: Path) -> bool:
     if fhir_manifest.is_manifest(path):
         return True
     named = _OTHER_TYPE.match(path.name)
-    if named is None or named[1] in _USED:
+    if named is None or named[1] in (*_USED, _PROBLEMS):
         return False
     try:
         return _first_type(path) == named[1]
@@ -137,6 +138,11 @@ def open_rows(
             "holds no FHIR resource in any line; is it NDJSON, one resource a line?"
         )
     warnings = _unmarked(connection) if has_deletions else []
+    if problems := left_out.pop(_PROBLEMS, 0):
+        warnings.append(
+            f"holds {problems:,} notices of the server that exported the feed "
+            f"({_PROBLEMS}): something may be missing; look at them, export again."
+        )
     return document_rows.opened(connection, left_out, warnings)
 
 
