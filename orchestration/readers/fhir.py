@@ -73,6 +73,8 @@ _FIELDS = {
     "manager_value": "$.managingOrganization.identifier.value",
 }
 
+_OCCURRED = ("period_start", "performed_at", "performed_start")
+
 
 def is_beside(path: Path) -> bool:
     """Whether it is an export's manifest, or named for another type and begins so."""
@@ -158,10 +160,13 @@ def _first_type(path: Path) -> str | None:
 def _parsed() -> str:
     """SQL of the lines' fields; of what is no JSON object every field is null."""
     paths = ", ".join(values.text_literal(path) for path in _FIELDS.values())
-    fields = ", ".join(
-        f"nullif(found[{index}], '') as {name}"
+    listed = {
+        name: f"nullif(found[{index}], '')"
         for index, name in enumerate(_FIELDS, start=1)
-    )
+    }
+    occurred = ", ".join(listed.pop(name) for name in _OCCURRED)
+    updated = listed.pop("updated")
+    fields = ", ".join(f"{sql} as {name}" for name, sql in listed.items())
     return f"""
         with lines as (
             select line, text, try(json_extract_string(text, [{paths}])) as found
@@ -174,6 +179,8 @@ def _parsed() -> str:
             end as text,
             found is null as is_broken,
             regexp_full_match(text, '\\s*') as is_blank,
+            trim({updated}) as updated,
+            trim(coalesce({occurred})) as occurred,
             {fields}
         from lines"""
 
@@ -240,9 +247,7 @@ def _fill(
 def _fill_usage(
     connection: duckdb.DuckDBPyConnection, status: str, time_zone: str | None
 ) -> None:
-    day = values.service_day(
-        "coalesce(period_start, performed_at, performed_start)", "VARCHAR", time_zone
-    )
+    day = values.written_day("occurred", time_zone)
     is_encounter = "resource_type = 'Encounter'"
     connection.execute(f"""
         insert into {READ}
@@ -258,7 +263,7 @@ def _fill_usage(
                 then {referred("encounter", "Encounter")} end,
             {referred("subject", "Patient")},
             {day},
-            {values.received_mark("updated", "VARCHAR")},
+            {values.written_mark("updated")},
             1.0000,
             {status},
             case when {is_encounter} then class end,
@@ -279,7 +284,7 @@ def _fill_places(connection: duckdb.DuckDBPyConnection) -> None:
                     list_prepend(id, json_extract_string(text, '$.identifier[*].value'))
                 ) as place,
                 {referred("manager", "Organization")} as facility,
-                {values.received_mark("updated", "VARCHAR")} as received_at
+                {values.written_mark("updated")} as received_at
             from {PARSED}
             where resource_type = 'Location'
         )
@@ -297,7 +302,7 @@ def _fill_merges(connection: duckdb.DuckDBPyConnection) -> None:
                 line,
                 id,
                 {referred("manager", "Organization")} as facility,
-                {values.received_mark("updated", "VARCHAR")} as received_at,
+                {values.written_mark("updated")} as received_at,
                 unnest(json_extract(text, '$.link[*]')) as link
             from {PARSED}
             where resource_type = 'Patient' and id is not null
