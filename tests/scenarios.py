@@ -8,7 +8,9 @@ from datetime import date
 
 from book import Book, Scenario
 from feed_book import add_feeds
+from later_changes import add_later_changes
 from price_book import add_price_book
+from published_examples import add_published_examples
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -37,6 +39,8 @@ def book() -> Book:
         add(scenarios)
     add_price_book(scenarios)
     add_feeds(scenarios)
+    add_later_changes(scenarios)
+    add_published_examples(scenarios)
     return scenarios
 
 
