@@ -7,6 +7,7 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from feed_book import add_feeds
 from later_changes import add_later_changes
 from price_book import add_price_book
 from published_examples import add_published_examples
@@ -37,6 +38,7 @@ def book() -> Book:
     ):
         add(scenarios)
     add_price_book(scenarios)
+    add_feeds(scenarios)
     add_later_changes(scenarios)
     add_published_examples(scenarios)
     return scenarios

@@ -1,9 +1,13 @@
 -- One row per usage line, facility and day: patients seen for the first time in the
--- line's billing period (U8).
+-- line's billing period, merged ones as one (U8).
 with
 
 patients as (
     select * from {{ ref('daily_patients') }}
+),
+
+merged as (
+    select * from {{ ref('stg_merged_patients') }}
 ),
 
 usage as (
@@ -22,7 +26,10 @@ seen as (
         usage.facility_id,
         patients.service_date,
         row_number() over (
-            partition by meters.line_id, meters.period_start, patients.patient_token
+            partition by
+                meters.line_id,
+                meters.period_start,
+                coalesce(merged.counted_as, patients.patient_token)
             order by patients.service_date, {{ by_bytes('usage.facility_id') }}
         ) as visit
     from patients
@@ -45,6 +52,7 @@ seen as (
             and {{ month_of('patients.service_date') }} = meters.service_month
             and {{ in_force('meters', 'patients.service_date') }}
             and {{ counts('meters', 'patients') }}
+    left join merged on patients.patient_token = merged.patient_token
 ),
 
 counted as (
