@@ -1,4 +1,4 @@
-"""`billing sample`: the same bytes for the same arguments, all of it plainly invented."""
+"""`billing sample`: the same bytes for the same arguments, plainly invented."""
 
 import csv
 from hashlib import sha256
