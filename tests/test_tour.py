@@ -115,7 +115,8 @@ COUNTED = """
         select
             event_id,
             unnest(arg_max(
-                struct_pack(facility, day := cast(occurred_at as date), quantity, status),
+                {'facility': facility, 'day': cast(occurred_at as date),
+                    'quantity': quantity, 'status': status},
                 (received_at, status = 'cancelled')
             ))
         from 'demo/usage/charting/*.parquet'
