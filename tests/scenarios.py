@@ -7,6 +7,7 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from mended_usage import add_mended_usage
 from price_book import add_price_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
@@ -35,6 +36,7 @@ def book() -> Book:
     ):
         add(scenarios)
     add_price_book(scenarios)
+    add_mended_usage(scenarios)
     return scenarios
 
 
