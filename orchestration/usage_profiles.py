@@ -101,27 +101,40 @@ _CLASSES = (
     *("B", "C", "E", "I", "N", "O", "P", "R", "U"),
 )
 
-# What has a facility or should have one, of the 84 days through a feed's latest. A feed
-# whose latest is more than 62 days ago is none any more.
+# What took place, and has a facility or should have one.
+_OUTCOMES = (
+    *("billable", "unmetered", "no_baa", "no_contract", "facility_not_covered"),
+    *("missing_facility", "unknown_facility"),
+)
+
+# Of those the 84 days through a feed's latest. A feed whose latest is more than 62 days
+# ago is none any more.
 _USAGE = """
     create or replace temp table profiled_usage as
-    with usage as (
-        select
-            feed, facility_id, class, outcome, service_date,
-            cast(events as bigint) as events,
-            max(service_date) over (partition by feed) as last_date
+    with latest as (
+        select feed, max(service_date) as last_date
         from warehouse.restricted.attributed_usage
-        where service_date >= $as_of - 146 and service_date < $as_of
-            and outcome in ('billable', 'unmetered', 'no_baa', 'no_contract',
-                'facility_not_covered', 'missing_facility', 'unknown_facility')
+        where service_date >= $as_of - 62 and service_date < $as_of
+            and list_contains($outcomes, outcome)
+        group by feed
     )
     select
-        feed, facility_id, outcome, service_date, events, last_date,
-        case when class = '' or list_contains($classes, class) then class
-            else '(other)' end as class,
-        service_date > last_date - 28 as is_recent
-    from usage
-    where last_date >= $as_of - 62 and service_date > last_date - 84
+        usage.feed,
+        usage.facility_id,
+        usage.outcome,
+        case when usage.class = '' or list_contains($classes, usage.class)
+            then usage.class else '(other)' end as class,
+        usage.service_date,
+        latest.last_date,
+        usage.service_date > latest.last_date - 28 as is_recent,
+        cast(sum(usage.events) as bigint) as events
+    from warehouse.restricted.attributed_usage as usage
+    inner join latest on usage.feed = latest.feed
+    where usage.service_date >= $as_of - 146
+        and usage.service_date > latest.last_date - 84
+        and usage.service_date <= latest.last_date
+        and list_contains($outcomes, usage.outcome)
+    group by all
 """
 
 _DAYS = """
@@ -279,7 +292,10 @@ def usage_profiles(
 
     Each has `place` (feed, and day, facility or class) and numbers.
     """
-    connection.execute(_USAGE, {"as_of": as_of, "classes": list(_CLASSES)})
+    connection.execute(
+        _USAGE,
+        {"as_of": as_of, "classes": list(_CLASSES), "outcomes": list(_OUTCOMES)},
+    )
     profiles = {
         name: connection.execute(query).df() for name, query in _PROFILES.items()
     }
