@@ -16,6 +16,7 @@ from orchestration.code_version import package_versions
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.issued_scope import scope
+from orchestration.judgement import Judgement
 from orchestration.keys import Keys
 from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
@@ -58,7 +59,9 @@ class BillingRun(dg.ConfigurableResource):
         default=None, description="Target of profiles.yml; its own default if none."
     )
 
+    _built: bool = PrivateAttr(default=False)
     _checked: bool = PrivateAttr(default=False)
+    _judgement: Judgement | None = PrivateAttr(default=None)
 
     @property
     def state(self) -> Home:
@@ -101,7 +104,8 @@ class BillingRun(dg.ConfigurableResource):
     ) -> Iterator["BillingRun"]:
         """Hold the lock while the run lasts, and refuse what must not begin."""
         with self.state.lock("billing run"):
-            self._checked = False
+            self._built = self._checked = False
+            self._judgement = None
             self._begin()
             yield self
 
@@ -165,9 +169,20 @@ class BillingRun(dg.ConfigurableResource):
             ledger_head=issue.head,
         )
 
+    @property
+    def judgement(self) -> Judgement:
+        """What Great Expectations found in this run so far, and its page."""
+        if self._judgement is None:
+            self._judgement = Judgement(self.state, self.as_of_day)
+        return self._judgement
+
+    def mark_built(self) -> None:
+        """Every model was built and every test passed, in this run."""
+        self._built = True
+
     def mark_checked(self) -> None:
-        """Every model was built and every check passed, in this run."""
-        self._checked = True
+        """What was built is plausible too: nothing that blocks fails."""
+        self._checked = self._built
 
     def require_checked(self) -> None:
         """Raises BillingError unless this run itself built and checked every model.

@@ -10,6 +10,7 @@ from orchestration.billing_run import BillingRun
 from orchestration.intake_assets import contract_tables, usage_rows
 from orchestration.invoice_assets import issued_invoices, ledger_tables, publication
 from orchestration.model_assets import billing_models
+from orchestration.profile_assets import profiled_usage
 
 billing_job = dg.define_asset_job(
     "billing",
@@ -55,6 +56,7 @@ defs = dg.Definitions(
         usage_rows,
         ledger_tables,
         billing_models,
+        profiled_usage,
         issued_invoices,
         publication,
     ],

@@ -38,6 +38,7 @@ class Home:
         self.spill = self.work / "spill"
         self.dagster = self.work / "dagster"
         self.dbt_target = self.work / "target"
+        self.expectations = self.work / "expectations"
         self.published = self.path / "published"
         self.publication = self.published / "billing.duckdb"
         self.closes = self.published / "closes"

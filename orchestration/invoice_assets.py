@@ -13,6 +13,7 @@ from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
+from orchestration.profile_assets import PROFILE_KEYS
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
 
@@ -50,7 +51,11 @@ def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
             )
 
 
-@dg.asset(key=["issue", "issued_invoices"], group_name="issue", deps=issuable_keys())
+@dg.asset(
+    key=["issue", "issued_invoices"],
+    group_name="issue",
+    deps=[*issuable_keys(), *PROFILE_KEYS],
+)
 def issued_invoices(
     context: dg.AssetExecutionContext, billing_run: BillingRun
 ) -> dg.MaterializeResult:

@@ -9,6 +9,7 @@ from datetime import date
 from book import Book, Scenario
 from feed_book import add_feeds
 from later_changes import add_later_changes
+from mended_usage import add_mended_usage
 from price_book import add_price_book
 from published_examples import add_published_examples
 
@@ -39,6 +40,7 @@ def book() -> Book:
         add(scenarios)
     add_price_book(scenarios)
     add_feeds(scenarios)
+    add_mended_usage(scenarios)
     add_later_changes(scenarios)
     add_published_examples(scenarios)
     return scenarios
