@@ -102,9 +102,7 @@ def _rendered(letter: Letter) -> tuple[str, str, str]:
     subject = _one_line(subject)
     paragraphs = re.split(r"\n\s*\n", body.strip())
     text = "\n\n".join(
-        paragraph
-        if paragraph.strip() == table.strip()
-        else textwrap.fill(" ".join(paragraph.split()), _WIDTH)
+        paragraph if paragraph.strip() == table.strip() else _filled(paragraph)
         for paragraph in paragraphs
     )
     escaped, html_table = _environment(True), _html_table(letter)
@@ -226,6 +224,16 @@ def _html_table(letter: Letter) -> Markup:
 def _told(value: Any) -> Any:
     """Text on one line: a name must not begin a paragraph, or a header, of its own."""
     return _one_line(value) if isinstance(value, str) else value
+
+
+def _filled(paragraph: str) -> str:
+    """A paragraph in lines that mail programs show whole; no address is broken."""
+    return textwrap.fill(
+        " ".join(paragraph.split()),
+        _WIDTH,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _one_line(text: str) -> str:
