@@ -11,6 +11,9 @@ CUSTOMERS = {
     "clinic": ("clinic", ("400", "100")),
     "system": ("enterprise", ("50000", "8000")),
     "group": ("standard", ("1000", "250")),
+    "credited": ("standard", ("200",)),
+    "held": ("clinic", ("300",)),
+    "payer": ("clinic", ("100",)),
 }
 MANAGER = "manager@seller.example"
 

@@ -4,10 +4,8 @@ The server is aiosmtpd, started by the test. 127.0.0.2 stands for a server elsew
 it is not among the names of localhost, so the connection must be encrypted.
 """
 
-import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
@@ -18,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from mailbox_server import Mailbox, server
 
 from orchestration import dunning_messages
 from orchestration.dunning_messages import Letter, address, message_of
@@ -31,53 +29,9 @@ from orchestration.home import Home
 from orchestration.mail import InDoubt, NotDelivered, post_office
 from orchestration.notices import Notice
 
+__all__ = ["server"]  # a fixture
+
 ELSEWHERE = "127.0.0.2"
-
-
-class Mailbox:
-    """Keeps what a server took; may refuse, or hang up at the worst moment."""
-
-    def __init__(self) -> None:
-        self.messages: list[EmailMessage] = []
-        self.was_encrypted: list[bool] = []
-        self.answer = "250 Taken"
-        self.hangs = threading.Event()
-        self.released = threading.Event()
-
-    async def handle_RCPT(self, server, session, envelope, address, options):
-        if address.startswith("nobody@"):
-            return "550 No such user"
-        envelope.rcpt_tos.append(address)
-        return "250 OK"
-
-    async def handle_DATA(self, server, session, envelope):
-        self.messages.append(message_from_bytes(envelope.content, policy=default))
-        self.was_encrypted.append(session.ssl is not None)
-        if self.hangs.is_set():
-            # Taken, but the answer is lost: the sender can't know.
-            server.transport.abort()
-        return self.answer
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Mailbox]]:
-    """Start a mail server and point BILLING_SMTP_URL to it."""
-    running = []
-
-    def start(host: str = "127.0.0.1", user: str = "", **settings: Any) -> Mailbox:
-        mailbox = Mailbox()
-        with socket.socket() as free:
-            free.bind((host, 0))
-            port = free.getsockname()[1]
-        controller = Controller(mailbox, hostname=host, port=port, **settings)
-        controller.start()
-        running.append(controller)
-        monkeypatch.setenv("BILLING_SMTP_URL", f"smtp://{user}{host}:{port}")
-        return mailbox
-
-    yield start
-    for controller in running:
-        controller.stop()
 
 
 def certificate(folder: Path, host: str) -> ssl.SSLContext:
