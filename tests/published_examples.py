@@ -105,7 +105,7 @@ def packs(book: Book) -> None:
 
 
 def slabs(book: Book) -> None:
-    """Oracle: 1,000 in slabs to 250, to 500 and above, priced in its four ways."""
+    """Our own, beside them: 1,000 in slabs to 250, to 500 and above, priced in its four ways."""
     it = used(book, "slabs")
     rates = (("250", "1"), ("500", "2"), ("", "3"))
     fees = (("250", "10"), ("500", "20"), ("", "30"))
@@ -203,7 +203,7 @@ def staircase(book: Book) -> None:
 
 
 def plan(book: Book) -> None:
-    """Inomial: a plan of 50 becomes one of 100 on 15 March."""
+    """Our own, beside them: a plan of 50 becomes one of 100 on 15 March."""
     it = Scenario(book, "plan")
     it.contract()
     it.line("plan", pricing_model="flat", unit_price="50")

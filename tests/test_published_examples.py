@@ -69,7 +69,7 @@ def test_lago_package_U6(billed_book: BilledBook) -> None:
     ]
 
 
-def test_oracle_slabs_U6(billed_book: BilledBook) -> None:
+def test_slabs_priced_in_four_ways_U6(billed_book: BilledBook) -> None:
     # 250 × 1 + 250 × 2 + 500 × 3; 1,000 × 3; 10 + 20 + 30; 30.
     assert sums(billed_book.closes[1], "slabs", FEBRUARY) == {
         "graduated": D(2250),
@@ -152,9 +152,9 @@ def test_solvimon_stairs_add_up_and_ours_do_not_U6(billed_book: BilledBook) -> N
     }
 
 
-def test_inomial_plan_change_R1_A2(billed_book: BilledBook) -> None:
-    # Theirs: −50 × 17/31 = −27.42 and 100 × 17/31 = 54.84, for March 77.42 in all.
-    # Ours reverses March and charges its first 14 days again: 50 × 14/31 = 22.58.
+def test_a_plan_change_by_days_R1_A2(billed_book: BilledBook) -> None:
+    # Usual elsewhere: −50 × 17/31 = −27.42 and 100 × 17/31 = 54.84, for March 77.42 in
+    # all. Ours reverses March and charges its first 14 days again: 50 × 14/31 = 22.58.
     close = billed_book.closes[3]
     assert close.lines("plan", "2026-03-15") == [
         ("03-01", "03-31", None, D(-1), D(50), D(-50), "adjustment reversal"),
