@@ -219,6 +219,11 @@ def _send(run: BillingRun) -> list[str]:
         failed: list[str] = []
         with post_office(run.state) as office:
             for letter, message in messages:
+                try:
+                    office.make_ready()
+                except BillingError as error:
+                    failed.append(str(error))
+                    break
                 failed += _hand_over(run, connection, office, letter, message)
         for letter in silent:
             _book(run, connection, notices.SENT, letter.notices)
@@ -239,7 +244,7 @@ def _hand_over(
     letter: Letter,
     message: Any,
 ) -> list[str]:
-    office.make_ready()
+    """Book the intent, then hand over; what went wrong, in words."""
     names = ", ".join(notice.notice_id for notice in letter.notices)
     _book(
         run, connection, notices.SENT, letter.notices, detail=str(message["Message-ID"])

@@ -8,8 +8,7 @@ import os
 from datetime import date, timedelta
 from decimal import Decimal
 
-import pytest
-from dunning_models import Books, compiled
+from dunning_models import Books
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -46,11 +45,6 @@ EXAMPLES = int(os.environ.get("DUNNING_EXAMPLES", "6"))
 
 _customers = st.sampled_from(sorted(CUSTOMERS))
 _amounts = st.integers(1, 90).map(lambda n: Decimal(n) / 2)
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    return compiled(tmp_path_factory.mktemp("compiled"))
 
 
 def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
@@ -238,10 +232,10 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
 
 
 def test_whatever_happens_the_same_steps_are_due_N4(
-    models: dict[str, tuple[str, str]],
+    dunning_sql: dict[str, tuple[str, str]],
 ) -> None:
     run_state_machine_as_test(
-        machine(models),
+        machine(dunning_sql),
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=30,
