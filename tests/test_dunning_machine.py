@@ -41,7 +41,7 @@ TIERS = {
     ],
 }
 CUSTOMERS = {"a": "by amount", "i": "by invoice", "c": "by customer"}
-EXAMPLES = int(os.environ.get("DUNNING_EXAMPLES", "6"))
+EXAMPLES = int(os.environ.get("DUNNING_EXAMPLES", "3"))
 
 _customers = st.sampled_from(sorted(CUSTOMERS))
 _amounts = st.integers(1, 90).map(lambda n: Decimal(n) / 2)
