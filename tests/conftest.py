@@ -117,3 +117,13 @@ def billed_book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BilledBook
         shutil.copy(home / "published" / "billing.duckdb", kept)
         closes[step] = Close(kept)
     yield BilledBook(home, landing, closes)
+
+
+@pytest.fixture(scope="session")
+def dunning_sql(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[str, str]]:
+    """The models of receivables, compiled once: table and SQL of each."""
+    from dunning_models import compiled
+
+    return compiled(tmp_path_factory.mktemp("compiled"))
