@@ -17,6 +17,7 @@ from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.issued_scope import scope
 from orchestration.keys import Keys
+from orchestration.ledger_chain import FIRST_HASH, ledger_head
 from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
 
@@ -112,26 +113,8 @@ class BillingRun(dg.ConfigurableResource):
                 "what happens until then is not known yet"
             )
         home = self.state
+        head, closed = self.check_ledger()
         log = AuditLog(home.audit)
-        heads = log.ledger_heads()
-        if not home.ledger.exists() and heads not in ([], [ledger.FIRST_HASH]):
-            raise BillingError(
-                f"{home.ledger} is gone, and invoices were issued from it; "
-                f"restore it, together with {home.audit.name}, from one backup"
-            )
-        with open_files(home, self.keyring) as connection:
-            ledger.open_ledger(connection)
-            last = ledger.last_issue(connection)
-            closed = ledger.closed_through(connection)
-        head = last.head if last else ledger.FIRST_HASH
-        if heads and head in heads[:-1]:
-            raise BillingError(
-                f"{home.ledger} is older than {home.audit.name}: an issue that the log "
-                "names is not in it. Restore both from one backup, the newest"
-            )
-        if last and head not in heads:
-            # A crash between the issue and its row in the log, or the log is lost.
-            self.log_issue(last, recovered=True)
         log.append("key_use", "warehouse, ledger, token", ledger_head=head)
         log.append(
             "run",
@@ -147,6 +130,44 @@ class BillingRun(dg.ConfigurableResource):
                 f"invoices are issued through {closed}; a run as of {self.as_of} "
                 "would not know what they rest on. Run as of that day or later (C6)"
             )
+
+    def check_ledger(self) -> tuple[str, date | None]:
+        """The ledger's head, and the day through which is issued; None if nothing is.
+
+        Raises BillingError if the ledger is gone or older than the audit log. What a
+        crash kept out of the log is put into it.
+        """
+        home = self.state
+        log = AuditLog(home.audit)
+        heads = log.ledger_heads()
+        if not home.ledger.exists() and heads not in ([], [FIRST_HASH]):
+            raise BillingError(
+                f"{home.ledger} is gone, and invoices were issued from it; "
+                f"restore it, together with {home.audit.name}, from one backup"
+            )
+        with open_files(home, self.keyring) as connection:
+            ledger.open_ledger(connection)
+            last = ledger.last_issue(connection)
+            closed = ledger.closed_through(connection)
+            head = ledger_head(connection)
+        if heads and head in heads[:-1]:
+            raise BillingError(
+                f"{home.ledger} is older than {home.audit.name}: an issue that the log "
+                "names is not in it. Restore both from one backup, the newest"
+            )
+        if head != FIRST_HASH and head not in heads:
+            # A crash between the ledger and its row in the log, or the log is lost.
+            self._log_recovered(last, head)
+        return head, closed
+
+    def _log_recovered(self, last: ledger.Issue | None, head: str) -> None:
+        """Say in the audit log what the ledger holds and the log does not tell of."""
+        log = AuditLog(self.state.audit)
+        told = {row["object"] for row in log.rows() if row["action"] == "issue"}
+        if last and f"issue {last.issue_no}" not in told:
+            self.log_issue(last, recovered=True)
+        else:
+            log.append("recovered", self.state.ledger.name, ledger_head=head)
 
     def log_issue(self, issue: ledger.Issue, recovered: bool = False) -> None:
         """Say in the audit log what was issued and where the ledger stands now."""

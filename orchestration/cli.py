@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration import safety_commands
+from orchestration import receivable_commands, safety_commands
 from orchestration.errors import BillingError, UsageError
 from orchestration.noted import NotedCommands
 from orchestration.options import (
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(safety_commands.app)
+app.add_typer(receivable_commands.app)
 
 LandingOption = Annotated[
     Path,

@@ -42,6 +42,7 @@ class Home:
         self.publication = self.published / "billing.duckdb"
         self.closes = self.published / "closes"
         self.replaced = self.path / "replaced"
+        self.outbox = self.path / "outbox"
 
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""

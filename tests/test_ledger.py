@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import ledger
+from orchestration import ledger, ledger_chain
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
@@ -217,7 +217,7 @@ def test_each_issue_is_chained_to_the_one_before(
     issues = book.execute(
         "select previous_hash, hash from ledger.book.issues order by issue_no"
     ).fetchall()
-    assert issues[0][0] == ledger.FIRST_HASH
+    assert issues[0][0] == ledger_chain.FIRST_HASH
     assert issues[1][0] == issues[0][1]
     invoices = book.execute(
         "select previous_hash, content_hash from ledger.book.invoices "
@@ -248,7 +248,7 @@ def test_what_fails_half_way_leaves_nothing(book: duckdb.DuckDBPyConnection) -> 
 
 def test_rows_that_look_alike_have_different_text() -> None:
     rows = [("a\tb", None), ("a", "b"), ("a\\tb", None), ("a\nb", None), ("a b", None)]
-    assert len({ledger.canonical_row(row) for row in rows}) == len(rows)
+    assert len({ledger_chain.canonical_row(row) for row in rows}) == len(rows)
 
 
 def test_a_ledger_of_a_newer_program_is_refused(
