@@ -84,6 +84,7 @@ def test_another_value_in_any_column_of_revenue_is_found(
     case = Case()
     case.line(meter="encounter", unit_price="4")
     case.commit("15", period="billing_period")
+    case.line("R", unit_price="1")
     case.milestone("M", "go_live", "10", "2026-02-10")
     case.events(3, "2026-01-10")
     close = case.close("2026-02")
