@@ -17,3 +17,8 @@
 {% macro month_of(day) -%}
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}
+
+{#- First day of the month that this run closes; null when it closes none. -#}
+{% macro close_month() -%}
+    cast(nullif('{{ var("close_month") }}', '') as date)
+{%- endmacro %}

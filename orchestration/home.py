@@ -40,6 +40,7 @@ class Home:
         self.dbt_target = self.work / "target"
         self.published = self.path / "published"
         self.publication = self.published / "billing.duckdb"
+        self.closes = self.published / "closes"
 
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""
