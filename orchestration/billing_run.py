@@ -11,8 +11,8 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from orchestration import ledger
-from orchestration.closing import Closing, check_order, following, last_closing
 from orchestration.audit import AuditLog
+from orchestration.closing import Closing, check_order, following, last_closing
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys

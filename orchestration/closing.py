@@ -16,6 +16,8 @@ import duckdb
 from orchestration.errors import BillingError
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
 from orchestration.journal import append_entries
+from orchestration.keys import Keys
+from orchestration.ledger import open_ledger
 from orchestration.ledger_chain import (
     POSTED,
     append_record,
@@ -24,6 +26,7 @@ from orchestration.ledger_chain import (
     rows_digest,
 )
 from orchestration.publish import to_disk
+from orchestration.warehouse import open_files
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,16 @@ def last_closing(connection: duckdb.DuckDBPyConnection) -> Closing | None:
         "from ledger.book.closings order by closing_no desc limit 1"
     ).fetchone()
     return None if row is None else Closing(*row, ledger_head(connection))
+
+
+def closing_of_home(path: Path) -> Closing | None:
+    """The latest closing of a home; None before the first."""
+    home = Home(path)
+    if not home.ledger.exists():
+        return None
+    with open_files(home, Keys.of(home)) as connection:
+        open_ledger(connection)
+        return last_closing(connection)
 
 
 def following(month: date) -> date:

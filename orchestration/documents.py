@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from orchestration import ledger_chain
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.ledger_chain import HEADER, LINE, SHARE
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
@@ -25,18 +25,14 @@ def invoice_text(home_path: Path, number: str) -> str:
         open_files(home, Keys.of(home), read_only=True) as connection,
     ):
         AuditLog(home.audit).append("key_use", "ledger", detail={"invoice": number})
-        header = _rows(
-            connection, f"{ledger_chain.HEADER}, content_hash", "invoices", number
-        )
+        header = _rows(connection, f"{HEADER}, content_hash", "invoices", number)
         if not header:
             raise BillingError(
                 f"there is no invoice {number}; "
                 "finance.invoices of the publication lists them"
             )
-        lines = _rows(connection, ledger_chain.LINE, "invoice_lines", number)
-        shares = _rows(
-            connection, ledger_chain.SHARE, "invoice_line_facilities", number
-        )
+        lines = _rows(connection, LINE, "invoice_lines", number)
+        shares = _rows(connection, SHARE, "invoice_line_facilities", number)
     return "\n".join(_document(header[0], lines, shares)) + "\n"
 
 

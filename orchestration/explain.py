@@ -11,7 +11,6 @@ from typing import Any
 
 import duckdb
 
-from orchestration import ledger_chain
 from orchestration.arithmetic import in_figures
 from orchestration.audit import AuditLog
 from orchestration.changed_inputs import changed_inputs
@@ -19,6 +18,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
+from orchestration.ledger_chain import LINE, SHARE
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
@@ -79,7 +79,7 @@ class _Book:
                 "finance.invoices of the publication lists them"
             )
         lines = self.rows(
-            f"select {ledger_chain.LINE} from ledger.book.invoice_lines "
+            f"select {LINE} from ledger.book.invoice_lines "
             "where invoice_number = $number order by line_number",
             number=number,
         )
@@ -418,7 +418,7 @@ class _Line:
 
     def _facilities(self) -> Iterator[str]:
         shares = self.book.rows(
-            f"select {ledger_chain.SHARE} from ledger.book.invoice_line_facilities "
+            f"select {SHARE} from ledger.book.invoice_line_facilities "
             "where invoice_number = $number and line_number = $line "
             "order by facility_id",
             number=self.line["invoice_number"],
@@ -437,7 +437,7 @@ class _Line:
     def _before(self) -> list[Row]:
         """The lines of the same charge that were booked before this one."""
         return self.book.rows(
-            f"select {ledger_chain.LINE}, issue_no from ledger.book.invoice_lines "
+            f"select {LINE}, issue_no from ledger.book.invoice_lines "
             "join (select invoice_number, issue_no from ledger.book.invoices) "
             "using (invoice_number) "
             "where charge_key = $key and issue_no < $issue "
