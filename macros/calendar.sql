@@ -22,3 +22,12 @@
 {% macro close_month() -%}
     cast(nullif('{{ var("close_month") }}', '') as date)
 {%- endmacro %}
+
+{#- Whole numbers from 0 to below `count`, one row each, as column `days`. -#}
+{% macro days_ahead(count) -%}
+    select * from (values
+        {% for number in range(count) -%}
+            ({{ number }}){{ ", " if not loop.last }}
+        {%- endfor %}
+    ) as numbers (days)
+{%- endmacro %}

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration import ledger, progress
+from orchestration import audit_log, ledger, progress
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
+from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
 from orchestration.closing import (
     append_closing,
@@ -30,6 +31,7 @@ _LEDGER_TABLES = (
     "closings",
     "posted_revenue",
     "journal_lines",
+    "notice_events",
 )
 
 # What a closing adds to.
@@ -137,11 +139,17 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     with open_files(home, billing_run.keyring) as connection:
         rows = publish(connection, home)
     log = AuditLog(home.audit)
-    log.append("publish", home.publication.name, detail=rows, rows=sum(rows.values()))
+    log.append(
+        "publish",
+        home.publication.name,
+        detail={"tables": rows, "sha256": file_digest(home.publication)},
+        rows=sum(rows.values()),
+    )
     with open_files(home, billing_run.keyring) as connection:
         closing = last_closing(connection)
         if closing is not None and not closing.is_kept:
             head = keep_publication(connection, home, closing)
             kept = kept_publication(home, closing.month)
             log.append("keep", f"closes/{kept.name}", ledger_head=head)
+        audit_log.load(connection, log)
     return dg.MaterializeResult(metadata=dict(rows))
