@@ -17,6 +17,7 @@ from orchestration.closing import (
 )
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.heads import keep_heads
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
 from orchestration.publish import publish
@@ -151,5 +152,6 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
             head = keep_publication(connection, home, closing)
             kept = kept_publication(home, closing.month)
             log.append("keep", f"closes/{kept.name}", ledger_head=head)
+            keep_heads(home, closing.month)
         audit_log.load(connection, log)
     return dg.MaterializeResult(metadata=dict(rows))

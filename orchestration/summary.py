@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.heads import heads_of
 from orchestration.home import Home
 
 _console = Console(highlight=False)
@@ -76,6 +77,10 @@ def print_close(home_path: Path, month: date) -> None:
         "group by currency order by currency",
         month,
     )
+    heads = heads_of(Home(home_path))
+    _console.print(f"Head of the ledger:    {heads.ledger}", soft_wrap=True)
+    _console.print(f"Head of the audit log: {heads.audit}", soft_wrap=True)
+    _console.print("Keep both elsewhere: billing verify --expect HEAD compares")
 
 
 def _print_by_currency(

@@ -26,6 +26,11 @@ from orchestration.ledger_chain import FIRST_HASH, ledger_head
 from orchestration.project import read_seed
 from orchestration.warehouse import attach, load_encryption, quoted
 
+_BEYOND = (
+    "A ledger and a log that were both put back to one earlier day look whole: compare "
+    "with a head kept elsewhere (--expect HEAD)"
+)
+
 
 @dataclass
 class Verification:
@@ -37,6 +42,18 @@ class Verification:
     records: int = 0
     audit_rows: int = 0
     problems: list[str] = field(default_factory=list)
+
+    def in_words(self) -> list[str]:
+        """What was checked, what differs, and both heads."""
+        return [
+            f"Ledger: {self.invoices:,} invoices, {self.records:,} records",
+            f"Audit log: {self.audit_rows:,} rows",
+            *(f"- {problem}" for problem in self.problems),
+            *([] if self.problems else ["All of it is as it was booked"]),
+            f"Head of the ledger:    {self.ledger_head}",
+            f"Head of the audit log: {self.audit_head}",
+            *([] if self.problems else [_BEYOND]),
+        ]
 
 
 def verify(home: Home, expected: Sequence[str] = ()) -> Verification:

@@ -16,6 +16,10 @@ import duckdb
 import pytest
 from conftest import BilledBook
 
+from orchestration.audit import AuditLog
+from orchestration.cli import app
+from orchestration.errors import BillingError
+from orchestration.heads import HEADS_VARIABLE, heads_of, keep_heads
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.ledger_chain import (
@@ -282,6 +286,7 @@ def test_a_ledger_cut_short_is_found_by_the_log_and_by_its_head(home: Home) -> N
 
 
 def test_a_log_cut_short_is_found_by_its_head(home: Home) -> None:
+    AuditLog(home.audit).append("explain", "INV-2026-000001")
     head = verify(home).audit_head
     cut_log(home, 1)
     # What was cut off named no new head of the ledger: it does not show by itself.
@@ -324,3 +329,36 @@ def test_a_kept_publication_that_was_changed_or_is_gone_is_named(home: Home) -> 
     found = problems(home)
     assert f"{first}: was changed after the close kept it" in found
     assert f"{second}: is gone; restore it from its backup" in found
+
+
+def test_the_command_prints_both_heads_and_ends_with_1_if_anything_differs(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = heads_of(home)
+    app(["verify", "--home", str(home.path)], standalone_mode=False)
+    printed = capsys.readouterr().out
+    assert heads.ledger in printed
+    assert heads.audit in printed
+    (row,) = [row for row in AuditLog(home.audit).rows() if row["action"] == "verify"]
+    assert row["detail"]["problems"] == 0
+    with pytest.raises(BillingError, match="1 problems") as stopped:
+        app(
+            ["verify", "--home", str(home.path), "--expect", "f" * 64],
+            standalone_mode=False,
+        )
+    assert stopped.value.exit_status == 1
+
+
+def test_heads_are_kept_outside_of_the_home_only(
+    home: Home, tmp_path_factory: pytest.TempPathFactory, monkeypatch
+) -> None:
+    kept = tmp_path_factory.mktemp("elsewhere") / "heads.txt"
+    monkeypatch.setenv(HEADS_VARIABLE, str(kept))
+    heads = keep_heads(home, date(2026, 3, 1))
+    assert kept.read_text() == f"2026-03 ledger {heads.ledger} audit {heads.audit}\n"
+    monkeypatch.setenv(HEADS_VARIABLE, str(home.path / "heads.txt"))
+    with pytest.raises(BillingError, match="inside of"):
+        keep_heads(home, date(2026, 3, 1))
+    monkeypatch.setenv(HEADS_VARIABLE, str(kept.parent / "nowhere" / "heads.txt"))
+    with pytest.raises(BillingError, match=f"Write them down: ledger {heads.ledger}"):
+        keep_heads(home, date(2026, 3, 1))
