@@ -91,7 +91,7 @@ def _begin(home: Home, as_of: date, landing: Path | None) -> BillingRun:
         )
     where = (landing or last.landing).absolute()
     run = BillingRun(home=str(home.path), landing=str(where), as_of=str(as_of))
-    head, _ = run.check_ledger()
+    head = run.check_ledger().head
     log = AuditLog(home.audit)
     log.append("key_use", "warehouse, ledger", ledger_head=head)
     log.append("dun", str(where), detail={"as_of": str(as_of)})

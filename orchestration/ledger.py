@@ -1,8 +1,8 @@
 """The ledger: what was issued, append-only, and what it rests on.
 
 Nothing here is ever updated or deleted. An issue appends, in one transaction, the
-drafts dated through its day (A4, A5), the units they charge and the digests of every
-input (C8).
+drafts dated through its day (A4, A5), the units they charge, the digests of every
+input (C8) and the journal entries of its invoices (V4).
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
+from orchestration.journal import append_entries
 from orchestration.ledger_chain import (
     FIRST_HASH,
     HEADER,
@@ -204,6 +205,7 @@ def _append(
         rows_digest(connection, "billed_usage", USAGE, "issue_no", issue_no),
     )
     append_record(connection, "issues", content)
+    append_entries(connection, as_of, issue_no=issue_no)
     return Issue(issue_no, issue_through, numbers, ledger_head(connection))
 
 

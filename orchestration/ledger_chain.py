@@ -122,12 +122,21 @@ def content_hashes(
     headers: Iterable[tuple],
     previous: str,
 ) -> list[tuple[str, str]]:
-    """For each header, in order: the hash before it and its own content hash (A5).
+    """For each header, in order: the hash before it and its own content hash (A5)."""
+    hashes = []
+    for text in invoice_texts(connection, list(headers)):
+        own = invoice_hash(text, previous)
+        hashes.append((previous, own))
+        previous = own
+    return hashes
 
-    SHA-256 of the canonical text of header, lines and shares as the ledger holds
-    them, followed by the hash of the invoice before.
+
+def invoice_texts(
+    connection: duckdb.DuckDBPyConnection, headers: Sequence[Sequence[object]]
+) -> list[str]:
+    """For each header: canonical text of it, its lines and shares as the ledger has
+    them (A5).
     """
-    headers = list(headers)
     numbers = [header[0] for header in headers]
     lines = _texts(connection, LINE, "invoice_lines", "line_number", numbers)
     shares = _texts(
@@ -137,14 +146,15 @@ def content_hashes(
         "line_number, facility_id",
         numbers,
     )
-    hashes = []
-    for header in headers:
-        number = header[0]
-        text = canonical_row(header) + lines.get(number, "") + shares.get(number, "")
-        own = _sha256(text + previous)
-        hashes.append((previous, own))
-        previous = own
-    return hashes
+    return [
+        canonical_row(header) + lines.get(header[0], "") + shares.get(header[0], "")
+        for header in headers
+    ]
+
+
+def invoice_hash(text: str, previous: str) -> str:
+    """SHA-256 of an invoice's canonical text and the hash of the invoice before it."""
+    return _sha256(text + previous)
 
 
 def canonical_row(values: Iterable[object]) -> str:

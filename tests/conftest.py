@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -109,10 +109,8 @@ def billed_book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BilledBook
     for step, day in CLOSES.items():
         shutil.rmtree(landing, ignore_errors=True)
         book().write(landing, step)
-        billing(
-            *("run", "--home", home, "--landing", landing),
-            *("--as-of", day, "--issue-through", day),
-        )
+        month = day - timedelta(days=1)
+        billing("close", f"{month:%Y-%m}", "--home", home, "--landing", landing)
         kept = place / f"close{step}.duckdb"
         shutil.copy(home / "published" / "billing.duckdb", kept)
         closes[step] = Close(kept)
