@@ -10,6 +10,7 @@ from book import Book, Scenario
 from later_changes import add_later_changes
 from price_book import add_price_book
 from published_examples import add_published_examples
+from revenue_book import add_revenue_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -39,6 +40,7 @@ def book() -> Book:
     add_price_book(scenarios)
     add_later_changes(scenarios)
     add_published_examples(scenarios)
+    add_revenue_book(scenarios)
     return scenarios
 
 
