@@ -74,3 +74,19 @@ currency's minor unit. Months are differences of it, so that they add up (V1).
             end
     end
 {%- endmacro %}
+
+{#- What the memo of the entry of a payment or credit says. -#}
+{% macro receipt_in_words() -%}
+    case
+        when kind = 'credit'
+            then 'Credit ' || receipt_id || coalesce(', ' || reason, '')
+        when amount < 0 then 'Returned payment ' || receipt_id
+        else 'Payment ' || receipt_id
+    end
+{%- endmacro %}
+
+{#- What the memo of the entry of an application says. -#}
+{% macro application_in_words() -%}
+    case kind when 'credit' then 'Credit ' else 'Payment ' end
+    || receipt_id || ' applied to ' || invoice_number
+{%- endmacro %}

@@ -12,6 +12,7 @@ from later_changes import add_later_changes
 from mended_usage import add_mended_usage
 from price_book import add_price_book
 from published_examples import add_published_examples
+from revenue_book import add_revenue_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -43,6 +44,7 @@ def book() -> Book:
     add_mended_usage(scenarios)
     add_later_changes(scenarios)
     add_published_examples(scenarios)
+    add_revenue_book(scenarios)
     return scenarios
 
 

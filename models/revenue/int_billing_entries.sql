@@ -1,5 +1,5 @@
--- One row per entry of an invoice and contract: what was issued, and what is about to
--- be issued and is booked together with its entries (V4).
+-- One row per entry that an issue may book: of an invoice (issued, or about to be) and
+-- contract, of a payment or credit, of what is applied of it to an invoice (V4).
 with
 
 invoiced as (
@@ -25,18 +25,64 @@ invoiced as (
     inner join {{ ref('draft_invoices') }} as drafts
         on lines.draft_id = drafts.draft_id
     where drafts.next_number is not null
+),
+
+due as (
+    select
+        'invoice' as kind,
+        invoice_number as document,
+        contract_id,
+        customer_id,
+        currency,
+        invoice_number,
+        cast(null as varchar) as applies_to,
+        'Invoice ' || invoice_number as memo,
+        sum(amount) as amount,
+        invoice_date as entry_date
+    from invoiced
+    group by invoice_number, contract_id, customer_id, currency, invoice_date
+    union all
+    select
+        kind,
+        receipt_id as document,
+        cast(null as varchar) as contract_id,
+        customer_id,
+        currency,
+        cast(null as varchar) as invoice_number,
+        reason as applies_to,
+        {{ receipt_in_words() }} as memo,
+        amount,
+        received_on as entry_date
+    from {{ ref('stg_receipts') }}
+    union all
+    -- A memo is no account of its own: applied, the receivable stays what it is.
+    select
+        kind || '_application' as kind,
+        receipt_id as document,
+        cast(null as varchar) as contract_id,
+        customer_id,
+        currency,
+        invoice_number,
+        cast(null as varchar) as applies_to,
+        {{ application_in_words() }} as memo,
+        amount,
+        applied_on as entry_date
+    from {{ ref('applications') }}
+    where kind <> 'credit_memo' and invoice_number is not null
 )
 
 select
-    {{ joined_key(["'invoice'", 'invoice_number', 'contract_id']) }} as source_key,
-    'invoice' as kind,
-    cast(null as varchar) as applies_to,
+    {{ joined_key([
+        'kind', 'document',
+        "case when kind = 'invoice' then contract_id else invoice_number end"
+    ]) }} as source_key,
+    kind,
+    applies_to,
     customer_id,
     contract_id,
     invoice_number,
-    'Invoice ' || invoice_number as memo,
+    memo,
     currency,
-    cast(sum(amount) as decimal(18, 2)) as amount,
-    invoice_date as entry_date
-from invoiced
-group by invoice_number, contract_id, customer_id, currency, invoice_date
+    cast(amount as decimal(18, 2)) as amount,
+    entry_date
+from due
