@@ -42,6 +42,7 @@ _WORDS = {
     "closings": "closing",
     "postings": "posting",
     "kept_publications": "kept publication",
+    "notice_events": "notice event",
 }
 _INVOICES_AT_ONCE = 5_000
 
