@@ -9,7 +9,7 @@ import duckdb
 
 from reference import Close, Document, DocumentLine, Landing, Ledger, bill
 from reference.progress import Progress
-from reference.revenue_comparison import TABLES, columns
+from reference.revenue_comparison import TABLES, columns, roles
 from reference.revenue_tables import RevenueTables
 from reference.scenarios import Step
 
@@ -164,12 +164,13 @@ class PublishedModel:
             for row in getattr(revenue, table):
                 values = astuple(self.spoil_revenue(row))
                 _insert(db, f"{name} ({columns(row_type)})", values)
+        account_of = {role: account for account, role in roles().items()}
         for booked in revenue.journal:
             line = self.spoil_revenue(booked)
             row = [
                 line.accounting_month,
                 line.entry_date,
-                line.account,
+                account_of.get(line.account),
                 max(line.amount, 0),
                 max(-line.amount, 0),
                 line.currency,
