@@ -20,6 +20,7 @@ import duckdb
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError, UsageError
+from orchestration.files import file_digest, to_disk
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
 from orchestration.ledger_chain import FIRST_HASH, ledger_head, record_hashes
 from orchestration.warehouse import attach, load_encryption, quoted
@@ -110,21 +111,6 @@ def restore(home: Home, directory: Path, force: bool = False) -> Path:
 def read_rows(path: Path, key: str) -> dict[str, int]:
     """Rows of each table of a ledger file, every block of it read."""
     return {table: rows for table, (rows, _) in read_whole(path, "ledger", key).items()}
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are safely on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _ledger_key(home: Home) -> str:

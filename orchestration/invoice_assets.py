@@ -7,7 +7,6 @@ import dagster as dg
 from orchestration import audit_log, ledger, progress
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
-from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
 from orchestration.closing import (
     append_closing,
@@ -17,6 +16,7 @@ from orchestration.closing import (
 )
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.heads import keep_heads
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
