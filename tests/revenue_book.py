@@ -22,9 +22,7 @@ def receive(it: Scenario, table: str, since: int = 1, **row: str) -> None:
 def deferred(book: Book) -> None:
     """A year's subscription billed on its first day, in the middle of a month."""
     it = Scenario(book, "deferred")
-    it.contract(
-        starts_on="2026-01-16", ends_on="2027-01-15", billing_anchor_day="16"
-    )
+    it.contract(starts_on="2026-01-16", ends_on="2027-01-15", billing_anchor_day="16")
     it.line(
         "licence",
         pricing_model="flat",
