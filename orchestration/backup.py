@@ -160,7 +160,7 @@ def _save(
             "create table files.parts (name varchar, part bigint, content blob)"
         )
         connection.execute("create table files.manifest (manifest varchar)")
-        for path in (home.audit, *sorted(home.closes.glob("*.duckdb"))):
+        for path in (home.audit, *sorted(home.closes.glob("[!.]*"))):
             if path.exists():
                 name = path.relative_to(home.path).as_posix()
                 manifest["contents"][name] = _store(connection, name, path)

@@ -35,12 +35,28 @@ def later(
     copy = Copy(place / "home", place / "landing")
     shutil.copytree(billed_book.home, copy.home)
     shutil.copytree(billed_book.landing, copy.landing)
-    # Known on 11 April, on 4 May and on 6 May.
+    # Known on 11 April, on 4 May and on 6 May, and one of March on 20 April.
     (copy.landing / "usage" / "late" / "april.csv").write_text(
         "event_id,event_type,facility,occurred_at,received_at\n"
         "E8,encounter,late-a,2026-04-10,2026-04-11T00:00:00Z\n"
         "E9,encounter,late-b,2026-04-12,2026-05-04T08:00:00Z\n"
         "E10,encounter,late-b,2026-04-13,2026-05-06T08:00:00Z\n"
+        "E11,encounter,late-a,2026-03-20,2026-04-20T08:00:00Z\n"
+    )
+    # A fifteenth seat from 16 March on, agreed on 10 April.
+    add_row(
+        copy.landing / "contracts" / "amendments" / "seats.csv",
+        amendment_id="seats-later",
+        contract_id="seats",
+        signed_on="2026-04-10",
+        effective_on="2026-03-16",
+        kind="quantity_changed",
+    )
+    add_row(
+        copy.landing / "contracts" / "contract_lines" / "seats.csv",
+        quantity="15",
+        effective_on="2026-03-16",
+        amendment_id="seats-later",
     )
     (copy.landing / "receivables" / "payments" / "late.csv").write_text(
         "payment_id,customer_id,received_on,amount\nPL,late,2026-05-03,2.50\n"
@@ -52,6 +68,16 @@ def later(
     billing("run", *through, *places)
     billing("close", "2026-04", "--as-of", "2026-05-05", *places)
     yield copy
+
+
+def add_row(path: Path, **values: str) -> None:
+    """Add a row like the last one but for these values."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows([*rows, rows[-1] | values])
 
 
 def test_months_are_closed_in_order_and_once(billing: Command, copy: Copy) -> None:
@@ -69,12 +95,12 @@ def test_months_are_closed_in_order_and_once(billing: Command, copy: Copy) -> No
 
 
 def test_a_later_close_knows_what_came_until_then(later: Copy) -> None:
-    # 2.50 an encounter. The run of 3 May knew of one in April, the close of another;
-    # of 6 May's it did not. Unbilled is all of April's, then what was not billed yet.
+    # 2.50 an encounter. The run of 3 May knew of one in April and one of March, the
+    # close of another in April; of 6 May's it did not.
     close = Close(later.publication)
     after = balances(close, "late")
-    assert after["04"] == figures("-5.00", "5.00", "5.00", "0", "5.00")
-    assert after["05"] == figures("-5.00", "2.50", "0", "0", "2.50")
+    assert after["04"] == figures("-5.00", "5.00", "7.50", "0", "7.50")
+    assert after["05"] == figures("-7.50", "5.00", "0", "0", "2.50")
     assert later.ledger(
         "select month, as_of from ledger.book.closings order by closing_no desc limit 1"
     ) == [(date(2026, 4, 1), date(2026, 5, 5))]
@@ -85,12 +111,13 @@ def test_what_happens_after_the_month_is_booked_in_its_own_V4(later: Copy) -> No
     assert journal(close, "late", 4) == [
         ("04-01", "invoice", "1100", "2200", D("5.00")),
         ("04-01", "unbilled_reversal", "2200", "1110", D("5.00")),
+        ("04-30", "recognition", "2200", "4000", D("2.50")),
         ("04-30", "recognition", "2200", "4000", D("5.00")),
-        ("04-30", "unbilled", "1110", "2200", D("5.00")),
+        ("04-30", "unbilled", "1110", "2200", D("7.50")),
     ]
     assert journal(close, "late", 5) == [
-        ("05-01", "invoice", "1100", "2200", D("2.50")),
-        ("05-01", "unbilled_reversal", "2200", "1110", D("5.00")),
+        ("05-01", "invoice", "1100", "2200", D("5.00")),
+        ("05-01", "unbilled_reversal", "2200", "1110", D("7.50")),
         ("05-03", "payment", "1010", "2100", D("2.50")),
         ("05-03", "payment_application", "2100", "1100", D("2.50")),
     ]
@@ -126,10 +153,12 @@ def test_the_journal_of_a_closed_month_is_a_file(
         ("2026-04-01", "2200", "0.00", "5.00"),
         ("2026-04-01", "2200", "5.00", "0.00"),
         ("2026-04-01", "1110", "0.00", "5.00"),
+        ("2026-04-30", "2200", "2.50", "0.00"),
+        ("2026-04-30", "4000", "0.00", "2.50"),
         ("2026-04-30", "2200", "5.00", "0.00"),
         ("2026-04-30", "4000", "0.00", "5.00"),
-        ("2026-04-30", "1110", "5.00", "0.00"),
-        ("2026-04-30", "2200", "0.00", "5.00"),
+        ("2026-04-30", "1110", "7.50", "0.00"),
+        ("2026-04-30", "2200", "0.00", "7.50"),
     ]
     assert late[0]["account_name"] == "Accounts receivable"
     assert {row["accounting_month"] for row in rows} == {"2026-04-01"}
@@ -208,6 +237,9 @@ def test_the_schedule_closes_the_month_that_is_over(
             instance=instance, run_config=request.run_config
         )
     assert result.success
+    (published,) = result.asset_materializations_for_node("publication")
+    report = published.metadata["close report"].value
+    assert report == (Home(copy.home).closes / "2026-04.md").read_text(encoding="utf-8")
     assert copy.ledger(
         "select month, as_of, closing_no in "
         "(select closing_no from ledger.book.kept_publications) "
@@ -221,3 +253,38 @@ def test_the_schedule_closes_the_month_that_is_over(
     assert balances(Close(copy.publication), "joins")["04"] == figures(
         "0", "270", "270", "0", "0"
     )
+
+
+def test_the_report_says_what_moved_and_why(later: Copy) -> None:
+    report = (Home(later.home).closes / "2026-04.md").read_text(encoding="utf-8")
+    lines = report.splitlines()
+    assert lines[0] == "# Close of April 2026"
+    # 280.00 of March are 280 × 15/31 = 135.48 and 300 × 16/31 = 154.84 now.
+    for row in (
+        "| amendment | 1 | 10.32 USD |",
+        "| late usage | 1 | 2.50 USD |",
+        "| seats | recurring seats-seats | amendment seats-later | 10.32 USD |",
+        "| late | usage late-visits | late usage | 2.50 USD |",
+        "| late | late-a | late | encounter | 2026-03 | 1 | 2.50 USD |",
+        # What was earned in March, of which nothing is in April.
+        "| prepaid | prepaid | 1,000.00 USD | 0.00 USD | -1,000.00 USD "
+        "| milestone -1,000.00 |",
+    ):
+        assert row in lines, row
+    (held,) = [line for line in lines if line.startswith("| joins | joins | 2026-04")]
+    assert "| 270.00 USD | contracts/contract_lines/joins.csv, line 2, unit_price" in (
+        held
+    )
+    assert "9o" not in held
+    # The figures are those of the journal: what is deferred less unbilled.
+    close = Close(later.publication)
+    ((net,),) = close.rows(
+        "select sum(credit - debit) from finance.journal_entries where currency = 'USD'"
+        " and account in ('2200', '1110') and accounting_month <= '2026-04-01'"
+    )
+    (figures_row,) = [line for line in lines if line.startswith("| USD | ")][:1]
+    cells = [cell.strip() for cell in figures_row.split("|")[1:-1]]
+    amounts = [D(cell.removesuffix(" USD").replace(",", "")) for cell in cells[1:]]
+    opening, billed, recognized, catch_up, deferred, unbilled = amounts
+    assert opening + billed - recognized == deferred - unbilled == net
+    assert catch_up == D("12.82")
