@@ -149,7 +149,7 @@ def print_comparison(compared: Comparison, day: date) -> None:
         compared.due,
     )
     _print_changes(
-        "Revenue to be posted that changes, by month (closed ones catch up in the first "
+        "Revenue to be posted that changes, by month (that of closed months in the first "
         "that is open)",
         ("Customer", "Currency", "Month"),
         compared.revenue,

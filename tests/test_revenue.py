@@ -43,7 +43,7 @@ def months(close: Close, contract: str, status: str) -> dict[str, D]:
     }
 
 
-def journal(close: Close, customer: str, month: int) -> list[tuple]:
+def journal(close: Close, customer: str, month: int, year: int = 2026) -> list[tuple]:
     """Entries of a month: day, kind, account debited, account credited, amount."""
     return [
         (f"{day:%m-%d}", *entry)
@@ -54,7 +54,7 @@ def journal(close: Close, customer: str, month: int) -> list[tuple]:
             "where customer_id = $1 and accounting_month = $2 "
             "group by entry_id, entry_date, kind order by entry_date, kind, entry_id",
             customer,
-            date(2026, month, 1),
+            date(year, month, 1),
         )
     ]
 
