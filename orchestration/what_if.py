@@ -149,8 +149,8 @@ def print_comparison(compared: Comparison, day: date) -> None:
         compared.due,
     )
     _print_changes(
-        "Revenue to be posted that changes, by month (that of closed months in the first "
-        "that is open)",
+        "Revenue to be posted that changes, by month (that of closed months in the "
+        "first that is open)",
         ("Customer", "Currency", "Month"),
         compared.revenue,
     )
