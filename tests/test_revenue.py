@@ -255,6 +255,35 @@ def test_published_a_receivable_before_its_revenue(billed_book: BilledBook) -> N
     ]
 
 
+def test_published_remaining_obligations(billed_book: BilledBook) -> None:
+    """IFRS 15 Illustrative Examples, Example 42, contract B (ASC 606-10-55-298 ff.).
+
+    18 months of 400 are left: 4,800 within a year, 2,400 later.
+    """
+    third = billed_book.closes[3]
+    assert remaining(third, "obliged") == (D(4800), D(2400))
+    # The first close, of January, posts October to December as catch-up.
+    assert balances(billed_book.closes[1], "obliged") == {
+        "10": figures("0", "400", "0", "400", "0"),
+        "11": figures("400", "400", "0", "800", "0"),
+        "12": figures("800", "400", "0", "1200", "0"),
+        "01": figures("1200", "400", "1600", "0", "0"),
+        "02": figures("0", "400", "0", "400", "0"),
+    }
+
+
+def test_published_a_month_from_the_15th(billed_book: BilledBook) -> None:
+    """Stripe, documentation, "Revenue recognition methodology": of 31 from 15 January
+    17 are earned in January, 14 are deferred.
+    """
+    third = billed_book.closes[3]
+    assert balances(third, "fifteenth")["01"] == figures("0", "31", "17", "14", "0")
+    # Ours: 28 days from 15 February, 31 × 14/28 = 15.50 of them in February.
+    assert balances(third, "fifteenth")["02"] == figures(
+        "14", "31", "29.50", "15.50", "0"
+    )
+
+
 def test_every_close_balances_and_rolls_forward_V4_V5(billed_book: BilledBook) -> None:
     for close in billed_book.closes.values():
         assert (
