@@ -106,6 +106,15 @@ def test_a_later_close_knows_what_came_until_then(later: Copy) -> None:
     ) == [(date(2026, 4, 1), date(2026, 5, 5))]
 
 
+def test_a_day_before_the_last_close_is_refused(billing: Command, later: Copy) -> None:
+    before = later.ledger(BOOKED)
+    places = ("--home", later.home, "--landing", later.landing)
+    told = billing("run", "--as-of", "2026-05-04", *places)
+    assert told.status == 1
+    assert "2026-04 was closed as of 2026-05-05" in told.err
+    assert later.ledger(BOOKED) == before
+
+
 def test_what_happens_after_the_month_is_booked_in_its_own_V4(later: Copy) -> None:
     close = Close(later.publication)
     assert journal(close, "late", 4) == [
