@@ -200,13 +200,19 @@ def _catch_up(
 
 
 def _movements(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    held = {
+        contract
+        for (contract,) in connection.execute(
+            "select distinct contract_id from warehouse.quality.rejected_rows"
+        ).fetchall()
+    }
     rows = []
     for found, parts, amendments, feeds in close_causes.movements(
         connection, _MOVEMENTS
     ):
         contract, customer, currency, before, now = found
         before, now = before or Decimal("0.00"), now or Decimal("0.00")
-        why = []
+        why = ["held"] if contract in held else []
         for line_type, change in parts:
             by_what = []
             if line_type == "usage":

@@ -278,6 +278,8 @@ def test_the_report_says_what_moved_and_why(later: Copy) -> None:
         # What was earned in March, of which nothing is in April.
         "| prepaid | prepaid | 1,000.00 USD | 0.00 USD | -1,000.00 USD "
         "| milestone -1,000.00 |",
+        "| joins | joins | 270.00 USD | 0.00 USD | -270.00 USD "
+        "| held; recurring -270.00 |",
     ):
         assert row in lines, row
     (held,) = [line for line in lines if line.startswith("| joins | joins | 2026-04")]
