@@ -40,7 +40,11 @@ _CAUSES = """
             contract_id, currency, line_type,
             coalesce(milestone_id, commitment_id, line_id) as subject,
             min(line_id) as line_id, list(distinct amendment_id) as amendment_ids,
-            list(distinct charge_key) as charge_keys, sum(amount) as amount
+            bool_or(charge_key in (
+                select charge_key from ledger.book.posted_revenue
+                where closing_no < getvariable('closing_no')
+            )) as was_posted,
+            sum(amount) as amount
         from ledger.book.posted_revenue
         where closing_no = getvariable('closing_no')
             and revenue_month < getvariable('month')
@@ -73,11 +77,7 @@ _CAUSES = """
                             then lines.base_line_id is not null
                         else posted.line_type <> 'milestone'
                     end) as is_late,
-            posted.line_type = 'milestone' and not exists(
-                select 1 from ledger.book.posted_revenue as earlier
-                where earlier.closing_no < getvariable('closing_no')
-                    and list_contains(posted.charge_keys, earlier.charge_key)
-            ) as is_new_milestone
+            posted.line_type = 'milestone' and not was_posted as is_new_milestone
         from posted left join lines on posted.line_id = lines.line_id
     )
     select
