@@ -39,9 +39,17 @@ _TIMED = re.compile(r"(\d{4}-\d\d-\d\d)t(?=\d)")
 APART = "\u3164"
 # Looked for whatever was landed; the kind, and how it is written.
 PATTERNS = (
-    (SSN, re.compile(r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])")),
+    (
+        SSN,
+        re.compile(
+            r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d\d-(?!0000)\d{4}(?![\w-])"
+        ),
+    ),
     (RECORD, re.compile(r"(?i)\b(?:mrn|medical record (?:number|no))\W{1,3}\w*\d{4,}")),
-    (BORN, re.compile(r"(?i)\b(?:dob|birth.?date|date of birth)\W{1,5}\d{4}-?\d\d-?\d\d")),
+    (
+        BORN,
+        re.compile(r"(?i)\b(?:dob|birth.?date|date of birth)\W{1,5}\d{4}-?\d\d-?\d\d"),
+    ),
     (PATIENT, re.compile(r"\bPID\|[^|\s]*\|[^\s]+|\bPatient/[\w.-]*\d[\w.-]*")),
 )
 
@@ -49,7 +57,7 @@ Words = tuple[str, ...]
 
 
 class Wanted:
-    """Values looked for, by their words; kinds by value, and what had to be left out."""
+    """Values looked for, by their words, and how many had to be left out."""
 
     def __init__(self, said: frozenset[str] | set[str]) -> None:
         """`said` are all words that were written anywhere; the rest need no memory."""
@@ -81,14 +89,17 @@ class Wanted:
             explained |= self.found(text)
         for value in explained:
             del self.kinds[value]
+        self._after = {}
+        for value in self.kinds:
+            self._after.setdefault(value[0], set()).add(len(value))
         return len(explained)
 
     def found(self, text: str) -> set[Words]:
         """The values that a text holds."""
-        if not self.kinds:
-            return set()
         said = words(text)
-        found = set()
+        found: set[Words] = set()
+        if self._after.keys().isdisjoint(said):
+            return found
         for place, word in enumerate(said):
             for length in self._after.get(word, ()):
                 value = tuple(said[place : place + length])
@@ -184,4 +195,3 @@ def _is_telling(kind: str, said: Words) -> bool:
     if all(word.isdigit() for word in said):
         return length >= 7 and kind not in (NOT_KEPT, OUT_OF_PLACE, MALFORMED)
     return length >= 6
-

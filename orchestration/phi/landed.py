@@ -274,4 +274,3 @@ def _all_of(result: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def _escaped(name: str) -> str:
     return name.replace('"', '""')
-

@@ -5,11 +5,11 @@ schema, and what looks like one. What contract tables, seeds and the program the
 say can't be told from a patient's and is left out; how many values that is, is said.
 """
 
+import importlib.util
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 
 from orchestration.audit import AuditLog
@@ -149,8 +149,8 @@ def _identifiers(home: Home, landing: Path | None) -> Iterator[Found]:
 def _own_texts(landing: Path | None) -> Iterator[str]:
     """What is said for good reasons: terms, seeds, the program, names of feeds."""
     tops = [DBT_PROJECT_DIR / folder for folder in _OF_PROGRAM]
-    tops += [Path(str(files("dbt.include.global_project")))]
-    tops += [Path(str(files("dbt.include.duckdb")))]
+    for package in ("dbt.include.global_project", "dbt.include.duckdb"):
+        tops += [Path(place) for place in _places_of(package)]
     if landing is not None:
         tops += [landing / "contracts", landing / "receivables"]
         yield str(landing)
@@ -161,6 +161,12 @@ def _own_texts(landing: Path | None) -> Iterator[str]:
             if path.is_file() and path.suffix not in (".pyc", ".so"):
                 for piece in _pieces(path):
                     yield piece.text
+
+
+def _places_of(package: str) -> list[str]:
+    """Where a package lies, without importing it."""
+    found = importlib.util.find_spec(package)
+    return list(found.submodule_search_locations or ()) if found else []
 
 
 def _pieces(path: Path) -> Iterator[Written]:

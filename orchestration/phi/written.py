@@ -65,7 +65,8 @@ def written(
     A file that is gone before it is opened was a passing one.
     """
     for path in _files(home.path):
-        if path.parent != home.keys:
+        # The two are looked into by column, with their keys.
+        if path.parent != home.keys and path not in (home.ledger, home.warehouse):
             yield from _of_file(path, path.relative_to(home.path).as_posix(), unread)
     for top in also:
         for path in _files(top):
