@@ -162,9 +162,8 @@ def _messages() -> str:
         return "\r".join(
             [
                 f"MSH|^~\\&|ADT|{place}|BILL|X|20260110080000||ADT^A01|{visit}|P|2.5",
-                f"PID|1||{one[kinds.PATIENT]}^^^A^MR||{last}^{first}||{born}|F"
-                + "|" * 11
-                + one[kinds.SSN],
+                f"PID|1||{one[kinds.PATIENT]}^^^A^MR~{one[kinds.RECORD]}^^^B^PI||"
+                f"{last}^{first}||{born}|F" + "|" * 11 + one[kinds.SSN],
                 "PV1|1|I" + "|" * 17 + visit + "|" * 25 + day,
             ]
         )

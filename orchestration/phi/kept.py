@@ -37,9 +37,10 @@ def identifiers(connection: duckdb.DuckDBPyConnection) -> Iterator[Found]:
     for kind, column in _OF_ROWS:
         for value in _distinct(connection, column, rows):
             yield kind, value
+    listed = _listed_facilities(connection, tables)
     for column in _LISTED:
         for value in _distinct(connection, column, rows):
-            if is_out_of_place(column, value):
+            if is_out_of_place(column, value) and value not in listed:
                 yield kinds.OUT_OF_PLACE, value
     if "restricted.patient_merges" in tables:
         for column in ("from_token", "to_token"):
@@ -50,6 +51,21 @@ def identifiers(connection: duckdb.DuckDBPyConnection) -> Iterator[Found]:
     ).fetchall()
     for feed, name in files:
         yield from of_name(feed, name.removeprefix(f"usage/{feed}/"))
+
+
+def _listed_facilities(
+    connection: duckdb.DuckDBPyConnection, tables: set[str]
+) -> set[str]:
+    """What facilities are called in contract tables: these may be shown."""
+    columns = {
+        "raw.facilities": "facility_id",
+        "raw.facility_identifiers": "identifier",
+    }
+    return {
+        value
+        for table in columns.keys() & tables
+        for value in _distinct(connection, columns[table], table)
+    }
 
 
 def _distinct(

@@ -111,8 +111,6 @@ def scan(home: Home, landing: Path | None, also: Sequence[Path] = ()) -> Scan:
 def _kinds_in(piece: Written, wanted: Wanted, explained: set[str]) -> Iterator[str]:
     for value in wanted.found(piece.text):
         kind = wanted.kinds[value]
-        if piece.holds_file_names and kind == kinds.FILE:
-            continue
         if piece.is_binary and sum(map(len, value)) < _SHORTEST_IN_NOISE:
             continue
         yield kind
