@@ -9,10 +9,9 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pypdf
-import pypdf.errors
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
@@ -20,6 +19,9 @@ from orchestration.keys import Keys
 from orchestration.phi.identifiers import APART
 from orchestration.warehouse import attach, prepare, quoted
 from orchestration.whole import identifier
+
+if TYPE_CHECKING:
+    import pypdf
 
 _CHUNK = 4 << 20
 _OVERLAP = 1 << 10
@@ -104,7 +106,6 @@ def _of_file(
         OSError,
         EOFError,
         zipfile.BadZipFile,
-        pypdf.errors.PyPdfError,
         duckdb.Error,
     ) as error:
         unread(f"{place} ({type(error).__name__})")
@@ -121,7 +122,17 @@ def _of_stream(stream: io.BufferedIOBase, place: str) -> Iterator[Written]:
 
 
 def _of_pdf(path: Path, place: str) -> Iterator[Written]:
-    document = pypdf.PdfReader(path)
+    # Not at the top: where there are no documents it need not be loaded.
+    import pypdf
+    import pypdf.errors
+
+    try:
+        yield from _of_document(pypdf.PdfReader(path), place)
+    except pypdf.errors.PyPdfError:
+        raise EOFError from None
+
+
+def _of_document(document: "pypdf.PdfReader", place: str) -> Iterator[Written]:
     for page in document.pages:
         yield Written(place, page.extract_text())
     for value in (document.metadata or {}).values():
