@@ -86,7 +86,7 @@ class Wanted:
         """Leave out what other texts say for good reasons; gives how many values."""
         explained: set[Words] = set()
         for text in texts:
-            explained |= self.found(text)
+            explained.update(value for _, value in self._all(text))
         for value in explained:
             del self.kinds[value]
         self._after = {}
@@ -95,17 +95,24 @@ class Wanted:
         return len(explained)
 
     def found(self, text: str) -> set[Words]:
-        """The values that a text holds."""
+        """The values that a text holds; of those that overlap the longest."""
+        found, end = set(), 0
+        for place, value in self._all(text):
+            if place + len(value) > end:
+                found.add(value)
+                end = place + len(value)
+        return found
+
+    def _all(self, text: str) -> Iterator[tuple[int, Words]]:
+        """Every value with its place among the words, the longest of a place first."""
         said = words(text)
-        found: set[Words] = set()
         if self._after.keys().isdisjoint(said):
-            return found
+            return
         for place, word in enumerate(said):
-            for length in self._after.get(word, ()):
+            for length in sorted(self._after.get(word, ()), reverse=True):
                 value = tuple(said[place : place + length])
                 if value in self.kinds:
-                    found.add(value)
-        return found
+                    yield place, value
 
 
 def words(text: str) -> list[str]:
