@@ -12,7 +12,7 @@ from orchestration.contract_expectations import (
     contract_frames,
 )
 from orchestration.contract_tables import load_contract_tables
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, replaced
 from orchestration.judgement import check_specs
 from orchestration.landed_files import open_to_others
 from orchestration.receivable_specs import LANDED_TABLES
@@ -45,7 +45,9 @@ def contract_tables(
             *ending_agreements(connection, billing_run.as_of_day),
         ]
     for warning in warnings:
-        context.log.warning(warning)
+        # A file that lies in no feed may be named for a patient.
+        if not warning.startswith("usage/"):
+            context.log.warning(warning)
         progress.warn(warning)
     counts = intake.rows | {
         "rejected_rows": intake.rejected,
@@ -92,13 +94,14 @@ def usage_rows(
             progress.detail,
         )
     for warning in intake.warnings:
-        context.log.warning(warning)
+        context.log.warning(replaced(warning, intake.discreet))
         progress.warn(warning)
     if intake.failed:
-        raise BillingError(
+        raise BillingError.naming_files(
             "usage files can't be read: "
             + "; ".join(f"{name}: {message}" for name, message in intake.failed)
-            + ". Nothing was issued"
+            + ". Nothing was issued",
+            intake.discreet,
         )
     yield dg.MaterializeResult(
         asset_key=["raw", "usage_files"],

@@ -51,6 +51,16 @@ class LandedFile:
     name: str
     content_hash: str
 
+    @property
+    def discreet_name(self) -> str:
+        """What logs call a usage file, whose own name may tell of a patient."""
+        return discreet_name(self.name, self.content_hash)
+
+
+def discreet_name(name: str, content_hash: str) -> str:
+    """Folder and feed of a usage file's name, and the first of its hash."""
+    return "/".join([*name.split("/")[:2], content_hash[:12]])
+
 
 def check_landing(landing: Path) -> None:
     """Stop with what is expected there if the landing directory has nothing to read."""
@@ -204,15 +214,17 @@ def _all_files(folder: Path) -> Iterator[Path]:
 def _landed(landing: Path, path: Path) -> LandedFile:
     name = path.relative_to(landing).as_posix()
     if not name.isprintable():
-        raise BillingError(
+        raise BillingError.naming_files(
             f"The name of {name!r} in the landing directory is not readable UTF-8 "
-            "text; rename the file."
+            "text; rename the file.",
+            {repr(name): f"a file under {name.split('/')[0]}/"},
         )
     try:
         with path.open("rb") as file:
             content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BillingError(
-            f"{name} cannot be read ({error.strerror}); make it readable and run again."
-        ) from error
+        raise BillingError.naming_files(
+            f"{name} cannot be read ({error.strerror}); make it readable, run again.",
+            {name: f"A file under {name.split('/')[0]}/"},
+        ) from None
     return LandedFile(path=path, name=name, content_hash=content_hash)
