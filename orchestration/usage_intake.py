@@ -33,6 +33,7 @@ class UsageIntake:
 
     `failed` are files that could not be read, of which nothing was stored, each with
     its name and what to do; rows and unreadable rows are those of the files read now.
+    `discreet` has for each file's name what logs call it.
     """
 
     files_read: int = 0
@@ -41,6 +42,7 @@ class UsageIntake:
     unreadable: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    discreet: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,11 @@ def load_usage(
     usage_store.check_token_key(connection, key_id)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
-    intake = UsageIntake()
+    intake = UsageIntake(
+        discreet={
+            file.name: file.discreet_name for files in landed.values() for file in files
+        }
+    )
     try:
         usage_terms.make(connection, names, phi_feeds, as_of, token_key)
         loader = _Loader(connection, as_of, key_id, intake, progress)
