@@ -8,5 +8,4 @@
     "invoice_line_facilities": ["invoice_id", "line_number", "facility_id"],
     "invoice_lines": ["invoice_id", "line_number"],
     "unbooked_charges": ["charge_key"],
-    "invoices": ["invoice_id"],
 }) }}

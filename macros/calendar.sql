@@ -17,3 +17,12 @@
 {% macro month_of(day) -%}
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}
+
+{#- Whole numbers from 0 to below `count`, one row each, as column `days`. -#}
+{% macro days_ahead(count) -%}
+    select * from (values
+        {% for number in range(count) -%}
+            ({{ number }}){{ ", " if not loop.last }}
+        {%- endfor %}
+    ) as numbers (days)
+{%- endmacro %}

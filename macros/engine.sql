@@ -56,3 +56,8 @@
 {% macro with_thousands(number) -%}
     format('{:,}', cast({{ number }} as bigint))
 {%- endmacro %}
+
+{#- True on Saturdays and Sundays. -#}
+{% macro is_weekend(day) -%}
+    extract(isodow from {{ day }}) > 5
+{%- endmacro %}

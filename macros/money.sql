@@ -126,3 +126,14 @@ units, money to the currency's minor unit (M1, M6).
         ) }} as decimal(18, 0)) * 0.01 as decimal(18, 2)
     )
 {%- endmacro %}
+
+{#- So much of an amount as `numerator` is of `denominator`, to the minor unit. -#}
+{% macro share_of_amount(amount, numerator, denominator, cents_step) -%}
+    cast(
+        cast(
+            {{ rounded_ratio(
+                minor_units(amount, cents_step) ~ " * (" ~ numerator ~ ")", denominator
+            ) }} * {{ cents_step }} as decimal(18, 0)
+        ) * 0.01 as decimal(18, 2)
+    )
+{%- endmacro %}

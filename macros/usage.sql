@@ -24,3 +24,38 @@
         'replaced', 'void', 'not_yet_usage', 'unmetered', 'billable'
     )
 {%- endmacro %}
+
+{#- What mends a rejected event, in words, by the reason it was rejected for. -#}
+{% macro remedy_for(reason) -%}
+    case {{ reason }}
+        when 'invalid_date'
+            then 'send the event again with its date of service, as YYYY-MM-DD'
+        when 'invalid_quantity'
+            then
+                'send the event again with a quantity above 0 of at most 4 decimals, '
+                || 'or cancelled'
+        when 'missing_facility'
+            then 'send the event again with the facility where it took place'
+        when 'future_date'
+            then
+                'nothing, if it does take place then; else send the event again with '
+                || 'its date of service, or cancelled'
+        when 'unknown_facility'
+            then
+                'add what the feed calls the facility to '
+                || 'contracts/facility_identifiers.csv, or the facility to '
+                || 'contracts/facilities.csv'
+        when 'no_baa'
+            then
+                'sign a business associate agreement with the customer and add it to '
+                || 'contracts/baas.csv; leave the usage file where it is'
+        when 'no_contract'
+            then
+                'land the contract, or the renewal in contracts/amendments.csv, that '
+                || 'runs on the date of service; none: the event is not charged'
+        when 'facility_not_covered'
+            then
+                'cover the facility on the date of service by an amendment, in '
+                || 'contracts/contract_facilities.csv; none: the event is not charged'
+    end
+{%- endmacro %}

@@ -24,6 +24,29 @@
 {%- endmacro %}
 
 {#-
+What an amount has besides quantity × unit price: `, packages of 5`, or `, with its fee of
+10` where the flat fee of the tier is in it.
+-#}
+{% macro besides_in_words(charge, versions, tiers) -%}
+    case
+        when {{ versions }}.pricing_model = 'package'
+            then ', packages of ' || {{ number_in_words(versions ~ ".package_size") }}
+        when
+            {{ versions }}.pricing_model in ('graduated', 'volume')
+            and {{ tiers }}.flat_fee > 0
+            and (
+                {{ charge }}.proration is not null
+                or {{ charge }}.amount <> {{ rounded_amount(
+                    extended(charge ~ ".quantity", charge ~ ".unit_price"),
+                    "1", versions ~ ".cents_step"
+                ) }}
+            )
+            then ', with its fee of ' || {{ number_in_words(tiers ~ ".flat_fee") }}
+        else ''
+    end
+{%- endmacro %}
+
+{#-
 `March 2026`, `April 2026 – June 2026`, `5 March 2026` or `5 March 2026 – 4 April 2026`;
 half-open.
 -#}

@@ -32,7 +32,7 @@ def in_figures(
     sign = -1 if line["reverses"] else 1
     amount, quantity = line["amount"] * sign, line["quantity"] * sign
     if line["unit_price"] is None:
-        return f"{amount:,}, as the counts below have it"
+        return f"{amount:,}: see Commitment"
     days = (line["service_end"] - line["service_start"]).days + 1
     is_cut = line["line_type"] == "recurring" and full_days not in (None, days)
     for factors, exact in _factors(line, model, package_size, tiers, quantity):

@@ -4,20 +4,32 @@ A row holds the hash of the row before it, so a change, a gap or a swap shows.
 """
 
 import fcntl
-import getpass
 import hashlib
 import json
 import os
+import pwd
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from orchestration.code_version import code_version
 from orchestration.errors import BillingError
 from orchestration.home import PRIVATE_FILE
 
+# Why somebody does what is logged, where it is not the usual.
+PURPOSE_VARIABLE = "BILLING_PURPOSE"
 FIRST_HASH = "0" * 64
 _BLOCK = 1 << 16
+_PURPOSES = {
+    "explain": "to explain an invoice",
+    "backup": "contingency plan",
+    "restore": "contingency plan",
+    "access_report": "access review",
+    "key_rotation": "key management",
+    "refusal": "control",
+    "recovered": "integrity",
+}
 _NAMES = {"seq", "ledger_head", "previous_hash", "hash"}
 
 
@@ -38,7 +50,8 @@ class AuditLog:
     ) -> dict[str, Any]:
         """Add a row and return it, once it is safely on disk.
 
-        `detail` holds scope and purpose, never anything of a patient.
+        `detail` holds the scope, never anything of a patient; the purpose and the
+        version of the code are added to it (HP-13).
         A last line that a crash left unfinished is taken off and the loss is said.
         Raises BillingError if the row can't be written: what is not logged is not done.
         """
@@ -139,10 +152,10 @@ def _write(file, last, action, target, detail, rows=None, ledger_head=None):
     row = {
         "seq": last["seq"] + 1 if last else 1,
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "actor": getpass.getuser(),
+        "actor": _actor(),
         "action": action,
         "object": target,
-        "detail": detail,
+        "detail": _whole_detail(action, detail),
         "rows": rows,
         "ledger_head": ledger_head or (last["ledger_head"] if last else None),
         "previous_hash": last["hash"] if last else FIRST_HASH,
@@ -153,6 +166,33 @@ def _write(file, last, action, target, detail, rows=None, ledger_head=None):
     file.flush()
     os.fsync(file.fileno())
     return row
+
+
+def _actor() -> str:
+    """Who runs this process, as the system has it: LOGNAME and USER are only claims."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _whole_detail(action: str, detail: dict[str, Any]) -> dict[str, Any]:
+    purpose = os.environ.get(PURPOSE_VARIABLE) or _PURPOSES.get(action, "billing")
+    added = {"purpose": purpose, "code": code_version()}
+    login = _login()
+    if login is not None:
+        added["login"] = login
+    return {**detail, **added}
+
+
+def _login() -> str | None:
+    """Who logged in, where that is somebody else: a person behind a shared account."""
+    try:
+        uid = int(Path("/proc/self/loginuid").read_text())
+        name = pwd.getpwuid(uid).pw_name
+    except (OSError, ValueError, KeyError, OverflowError):
+        return None
+    return None if uid == os.getuid() else name
 
 
 def _digest(row: dict[str, Any]) -> str:

@@ -12,8 +12,10 @@ from pydantic import Field, PrivateAttr
 
 from orchestration import ledger
 from orchestration.audit import AuditLog
+from orchestration.code_version import package_versions
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
+from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
@@ -134,7 +136,11 @@ class BillingRun(dg.ConfigurableResource):
         log.append(
             "run",
             str(self.landing_dir),
-            detail={"as_of": self.as_of, "issue_through": self.issue_through or None},
+            detail={
+                "as_of": self.as_of,
+                "issue_through": self.issue_through or None,
+                "packages": package_versions(),
+            },
         )
         if closed is not None and self.as_of_day < closed:
             raise BillingError(
@@ -144,6 +150,8 @@ class BillingRun(dg.ConfigurableResource):
 
     def log_issue(self, issue: ledger.Issue, recovered: bool = False) -> None:
         """Say in the audit log what was issued and where the ledger stands now."""
+        with open_files(self.state, self.keyring, read_only=True) as connection:
+            issued = scope(connection, issue.invoices)
         AuditLog(self.state.audit).append(
             "issue",
             f"issue {issue.issue_no}",
@@ -151,6 +159,7 @@ class BillingRun(dg.ConfigurableResource):
                 "issue_through": issue.issue_through.isoformat(),
                 "invoices": issue.invoices,
                 "recovered": recovered,
+                **issued,
             },
             rows=len(issue.invoices),
             ledger_head=issue.head,

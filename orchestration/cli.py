@@ -11,27 +11,31 @@ from typing import Annotated
 
 import typer
 
-from orchestration.errors import BillingError, Interrupted, UsageError
+from orchestration import safety_commands
+from orchestration.errors import BillingError, UsageError
+from orchestration.noted import NotedCommands
+from orchestration.options import (
+    DEFAULT_HOME,
+    AsOfOption,
+    HomeOption,
+    day_of,
+    stopped_in_words,
+)
 from orchestration.project import PROJECT_DIR
 
 app = typer.Typer(
     name="billing",
+    cls=NotedCommands,
     help="Invoices for hospitals and health systems, made from usage in the warehouse.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(safety_commands.app)
 
-HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="BILLING_HOME", help="Where the state lies.")
-]
 LandingOption = Annotated[
     Path,
     typer.Option("--landing", envvar="BILLING_LANDING", help="Where files land."),
-]
-AsOfOption = Annotated[
-    str | None,
-    typer.Option("--as-of", help="What was known by the end of this day."),
 ]
 TargetOption = Annotated[
     str | None, typer.Option("--target", help="Engine: a target of profiles.yml.")
@@ -51,7 +55,6 @@ MaxAdjustmentOption = Annotated[
         "this share of its last twelve months' billing.",
     ),
 ]
-DEFAULT_HOME = PROJECT_DIR / ".billing"
 DEFAULT_LANDING = PROJECT_DIR / "samples"
 
 
@@ -69,8 +72,8 @@ def run(
     target: TargetOption = None,
 ) -> None:
     """Load, build, check, issue if a day is given, publish."""
-    as_of_day = _day("--as-of", as_of) if as_of else date.today()
-    issue_day = _day("--issue-through", issue_through) if issue_through else None
+    as_of_day = day_of("--as-of", as_of) if as_of else date.today()
+    issue_day = day_of("--issue-through", issue_through) if issue_through else None
     if issue_day is not None and issue_day > as_of_day:
         raise UsageError(
             f"--issue-through {issue_day} is after --as-of {as_of_day}: "
@@ -96,7 +99,7 @@ def close(
 ) -> None:
     """Run as of the first day after MONTH and issue all that is dated through it."""
     first = _next_month(_month(month))
-    as_of_day = _day("--as-of", as_of) if as_of else first
+    as_of_day = day_of("--as-of", as_of) if as_of else first
     if as_of_day < first:
         raise UsageError(
             f"--as-of {as_of_day} is before {first}: "
@@ -176,12 +179,31 @@ def what_if(
     for option, folder in (("--landing", landing), ("--models", models)):
         if folder is not None and not folder.is_dir():
             raise UsageError(f"{option} {folder}: there is no such directory")
-    as_of_day = _day("--as-of", as_of) if as_of else None
+    as_of_day = day_of("--as-of", as_of) if as_of else None
     limit = _percent("--max-adjustment", max_adjustment)
     from orchestration.what_if import what_if as compare
 
-    with _stopped_in_words():
+    with stopped_in_words():
         compare(home, landing, models, as_of_day, limit)
+
+
+@app.command()
+def sample(
+    out: Annotated[Path, typer.Option("--out", help="A new or empty directory.")],
+    facilities: Annotated[
+        int, typer.Option("--facilities", help="How many hospitals and clinics.")
+    ] = 230,
+    encounters: Annotated[
+        int, typer.Option("--encounters", help="How many encounters in the year.")
+    ] = 500_000,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Another seed, another health system.")
+    ] = 2025,
+) -> None:
+    """Write a landing directory of an invented health system, to try things out."""
+    from orchestration.sample import write_sample
+
+    write_sample(out, facilities, encounters, seed)
 
 
 @contextlib.contextmanager
@@ -189,18 +211,8 @@ def _lock(home: Path, command: str) -> Iterator[None]:
     """Hold the home for the whole of a command; the runs within it share the lock."""
     from orchestration.home import Home
 
-    with _stopped_in_words(), Home(home).lock(command):
+    with stopped_in_words(), Home(home).lock(command):
         yield
-
-
-@contextlib.contextmanager
-def _stopped_in_words() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted(
-            "stopped; nothing is left half done: run it again to go on"
-        ) from None
 
 
 def _bill(
@@ -247,13 +259,6 @@ def _closed_through(home: Path) -> date | None:
     with open_files(state, Keys.of(state)) as connection:
         open_ledger(connection)
         return closed_through(connection)
-
-
-def _day(option: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} {text}: give a day as YYYY-MM-DD") from None
 
 
 def _percent(option: str, text: str | None) -> Decimal | None:

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from orchestration.contract_reading import Row
 from orchestration.contract_rules import TIERED_MODELS, minor_unit
-from orchestration.contract_specs import TABLES
+from orchestration.receivable_specs import LANDED_TABLES
 
 Rejections = Iterator[tuple[Row, str | None, str]]
 
@@ -74,19 +74,20 @@ def key_has_one_content(book: Book) -> Rejections:
     """Nobody knows which of two contents of a key holds, so neither does."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in book.rows:
-        spec = TABLES[row.table]
+        spec = LANDED_TABLES[row.table]
         if not row.unreadable.intersection(spec.key) and row[spec.key[0]] is not None:
             groups[row.table, row.key(spec.key)].append(row)
     for (table, _), rows in groups.items():
         if len(rows) == 1 or len({row.digest for row in rows}) == 1:
             continue
+        spec = LANDED_TABLES[table]
         for row in rows:
             other = next(one for one in rows if one.digest != row.digest)
             yield (
                 row,
-                TABLES[table].key[0],
-                f"has the same {', '.join(TABLES[table].key)} as {other.place} but "
-                "says something else (T1); keep the one that holds",
+                spec.key[0],
+                f"has the same {', '.join(spec.key)} as {other.place} but says "
+                f"something else ({spec.rule}); keep the one that holds",
             )
 
 
@@ -147,9 +148,24 @@ def line_is_of_the_contract(book: Book) -> Rejections:
             )
 
 
+def quantity_is_of_a_usage_line(book: Book) -> Rejections:
+    for row in book.table("commitments"):
+        line = book.one("contract_lines", "line_id", row["line_id"])
+        # A rerate's line is judged by itself, one of another contract is refused.
+        if row["kind"] != "quantity" or row["true_up"] == "rerate" or not line:
+            continue
+        if line["charge_type"] == "recurring" and not _differ(row, line, "contract_id"):
+            yield (
+                row,
+                "line_id",
+                "is a recurring line, which counts no units (M2); name the usage line "
+                "whose units are committed, or make the commitment one to spend",
+            )
+
+
 def versions_stay_what_they_are(book: Book) -> Rejections:
     for table, columns in _NEVER_CHANGES.items():
-        key = TABLES[table].key[0]
+        key = LANDED_TABLES[table].key[0]
         for versions in book.by(table, key).values():
             first, *later = _in_order(versions)
             for row in later:
@@ -303,6 +319,7 @@ COMPARISONS: tuple[Callable[[Book], Rejections], ...] = (
     facility_is_of_the_customer,
     base_is_of_the_contract,
     line_is_of_the_contract,
+    quantity_is_of_a_usage_line,
     versions_stay_what_they_are,
     tiers_have_prices,
     shortfall_has_a_price,
@@ -320,7 +337,7 @@ def _reject_with_their_cause(book: Book) -> None:
     while changes:
         changes = False
         for row in book.rows:
-            for column in TABLES[row.table].columns:
+            for column in LANDED_TABLES[row.table].columns:
                 if not column.refers_to or row[column.name] is None:
                     continue
                 reason = _broken(book, row, column.refers_to, row[column.name])

@@ -12,6 +12,7 @@ from orchestration.contract_reading import Problem, Row
 from orchestration.project import read_seed
 
 Reasons = Iterator[tuple[str, str]]
+Rules = dict[str, tuple[Callable[[Row], Reasons], ...]]
 
 TIERED_MODELS = ("graduated", "volume", "stairstep")
 
@@ -36,11 +37,11 @@ def dunning_tiers() -> tuple[str, ...]:
     )
 
 
-def judge_row(row: Row) -> list[Problem]:
-    """Problems of a row's own meaning; none of one without readable cells."""
+def judge_row(row: Row, rules: Rules) -> list[Problem]:
+    """Problems of a row's own meaning, by the rules of its table."""
     return [
         row.problem(column, reason)
-        for rule in ROW_RULES.get(row.table, ())
+        for rule in rules.get(row.table, ())
         for column, reason in rule(row)
     ]
 
@@ -241,7 +242,7 @@ def rerate_is_of_a_year(row: Row) -> Reasons:
         yield "period", "is on a rerate commitment, which runs by contract year (M3)"
 
 
-ROW_RULES: dict[str, tuple[Callable[[Row], Reasons], ...]] = {
+ROW_RULES: Rules = {
     "customers": (tier_is_known,),
     "contracts": (
         currency_is_known,

@@ -57,11 +57,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A contract table: its columns in order, key, and how a row finds its contract.
+    """A landed table: its columns in order, key, and how a row finds its contract.
 
     `owner_key` names the column by which a row whose contract_id cannot be read is
     given to the contract of the other rows with the same value; None where a row is
-    not part of a contract.
+    not part of a contract. A row is not known before the day in its column
+    `known_on`. `folder` is where the files land.
     """
 
     name: str
@@ -69,10 +70,17 @@ class TableSpec:
     key: tuple[str, ...]
     required: bool = False
     owner_key: str | None = None
+    known_on: str | None = None
+    folder: str = "contracts"
     by_name: dict[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {one.name: one for one in self.columns})
+
+    @property
+    def rule(self) -> str:
+        """The rule by which only one row of a key can hold."""
+        return "T1" if self.folder == "contracts" else "N1"
 
     @property
     def of_contract(self) -> bool:
@@ -80,7 +88,7 @@ class TableSpec:
         return self.owner_key is not None
 
 
-def _needed(name: str, type: ColumnType = TEXT, **rest: Any) -> Column:
+def needed(name: str, type: ColumnType = TEXT, **rest: Any) -> Column:
     return Column(name, type, required=True, **rest)
 
 
@@ -88,10 +96,10 @@ def _by_charge_type(recurring: str, usage: str) -> Default:
     return lambda row: recurring if row["charge_type"] == "recurring" else usage
 
 
-_CUSTOMER = _needed("customer_id", refers_to=("customers", "customer_id"))
-_CONTRACT = _needed("contract_id", refers_to=("contracts", "contract_id"))
-_FACILITY = _needed("facility_id", refers_to=("facilities", "facility_id"))
-_EFFECTIVE_ON = _needed("effective_on", DATE)
+CUSTOMER = needed("customer_id", refers_to=("customers", "customer_id"))
+_CONTRACT = needed("contract_id", refers_to=("contracts", "contract_id"))
+_FACILITY = needed("facility_id", refers_to=("facilities", "facility_id"))
+_EFFECTIVE_ON = needed("effective_on", DATE)
 _AMENDMENT = Column("amendment_id", refers_to=("amendments", "amendment_id"))
 _INVOICING = ("next_invoice", "immediate")
 _MILESTONES = ("signature", "go_live", "acceptance", "other")
@@ -102,9 +110,9 @@ TABLES = {
         TableSpec(
             "customers",
             (
-                _needed("customer_id"),
-                _needed("customer_name"),
-                _needed("dunning_tier"),
+                needed("customer_id"),
+                needed("customer_name"),
+                needed("dunning_tier"),
                 Column("bill_to_name"),
                 Column("bill_to_email"),
                 Column("bill_to_address"),
@@ -117,9 +125,9 @@ TABLES = {
         TableSpec(
             "facilities",
             (
-                _needed("facility_id"),
-                _CUSTOMER,
-                _needed("facility_name"),
+                needed("facility_id"),
+                CUSTOMER,
+                needed("facility_name"),
                 Column("facility_type"),
                 Column("state"),
                 Column("npi"),
@@ -130,17 +138,17 @@ TABLES = {
         ),
         TableSpec(
             "facility_identifiers",
-            (_needed("feed"), _needed("identifier"), _FACILITY),
+            (needed("feed"), needed("identifier"), _FACILITY),
             key=("feed", "identifier"),
         ),
         TableSpec(
             "contracts",
             (
-                _needed("contract_id"),
-                _CUSTOMER,
-                _needed("signed_on", DATE),
-                _needed("starts_on", DATE),
-                _needed("ends_on", DATE),
+                needed("contract_id"),
+                CUSTOMER,
+                needed("signed_on", DATE),
+                needed("starts_on", DATE),
+                needed("ends_on", DATE),
                 Column("currency", default="USD"),
                 Column("invoice_group", default=lambda row: row["contract_id"]),
                 Column("billing_anchor_day", WHOLE, default=1),
@@ -150,15 +158,16 @@ TABLES = {
             key=("contract_id",),
             required=True,
             owner_key="contract_id",
+            known_on="signed_on",
         ),
         TableSpec(
             "amendments",
             (
-                _needed("amendment_id"),
+                needed("amendment_id"),
                 _CONTRACT,
-                _needed("signed_on", DATE),
+                needed("signed_on", DATE),
                 _EFFECTIVE_ON,
-                _needed(
+                needed(
                     "kind",
                     allowed=(
                         "facility_added",
@@ -178,6 +187,7 @@ TABLES = {
             ),
             key=("amendment_id",),
             owner_key="amendment_id",
+            known_on="signed_on",
         ),
         TableSpec(
             "contract_facilities",
@@ -185,7 +195,7 @@ TABLES = {
                 _CONTRACT,
                 _FACILITY,
                 _EFFECTIVE_ON,
-                _needed("covered", BOOLEAN),
+                needed("covered", BOOLEAN),
                 _AMENDMENT,
             ),
             key=("contract_id", "facility_id", "effective_on", "amendment_id"),
@@ -194,12 +204,12 @@ TABLES = {
         TableSpec(
             "contract_lines",
             (
-                _needed("line_id"),
+                needed("line_id"),
                 _CONTRACT,
                 _EFFECTIVE_ON,
-                _needed("charge_type", allowed=("recurring", "usage")),
-                _needed("product_id"),
-                _needed(
+                needed("charge_type", allowed=("recurring", "usage")),
+                needed("product_id"),
+                needed(
                     "pricing_model",
                     allowed=(
                         "flat",
@@ -256,8 +266,8 @@ TABLES = {
         TableSpec(
             "rate_cards",
             (
-                _needed("rate_card_id"),
-                _needed("tier", WHOLE),
+                needed("rate_card_id"),
+                needed("tier", WHOLE),
                 Column("up_to", QUANTITY),
                 Column("unit_price", PRICE),
                 Column("discount_percent", PERCENT),
@@ -268,12 +278,12 @@ TABLES = {
         TableSpec(
             "commitments",
             (
-                _needed("commitment_id"),
+                needed("commitment_id"),
                 _CONTRACT,
                 _EFFECTIVE_ON,
-                _needed("kind", allowed=("quantity", "spend")),
+                needed("kind", allowed=("quantity", "spend")),
                 Column("line_id", refers_to=("contract_lines", "line_id")),
-                _needed("committed", QUANTITY),
+                needed("committed", QUANTITY),
                 Column(
                     "period",
                     default="contract_year",
@@ -291,10 +301,10 @@ TABLES = {
         TableSpec(
             "milestones",
             (
-                _needed("milestone_id"),
+                needed("milestone_id"),
                 _CONTRACT,
-                _needed("milestone", allowed=_MILESTONES),
-                _needed("amount", MONEY),
+                needed("milestone", allowed=_MILESTONES),
+                needed("amount", MONEY),
                 Column("completed_on", DATE),
                 Column("evidence"),
                 Column(
@@ -319,7 +329,7 @@ TABLES = {
         ),
         TableSpec(
             "baas",
-            (_CUSTOMER, _EFFECTIVE_ON, Column("ends_on", DATE), Column("reference")),
+            (CUSTOMER, _EFFECTIVE_ON, Column("ends_on", DATE), Column("reference")),
             key=("customer_id", "effective_on", "reference"),
         ),
     )

@@ -1,4 +1,4 @@
-"""Intake of `contracts/`: landed files to the raw tables, row by row.
+"""Intake of `contracts/` and `receivables/`: files to the raw tables, row by row.
 
 A row that cannot be read or means nothing is rejected with its place and reason, and
 holds its contract; every other contract goes on.
@@ -18,8 +18,8 @@ import pyarrow
 
 from orchestration.contract_comparisons import compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
-from orchestration.contract_rules import judge_row
-from orchestration.contract_specs import TABLES, TEXT, WHOLE, TableSpec
+from orchestration.contract_rules import ROW_RULES, judge_row
+from orchestration.contract_specs import TEXT, WHOLE, TableSpec
 from orchestration.errors import BillingError
 from orchestration.landed_files import (
     LandedFile,
@@ -27,6 +27,10 @@ from orchestration.landed_files import (
     table_files,
     unknown_entries,
 )
+from orchestration.receivable_rules import RECEIVABLE_RULES, overlapping_holds
+from orchestration.receivable_specs import LANDED_TABLES
+
+_RULES = ROW_RULES | RECEIVABLE_RULES
 
 # By these a row without a contract_id is known to be of another row's contract.
 _OWNED_BY = ("line_id", "commitment_id", "milestone_id", "amendment_id")
@@ -85,7 +89,7 @@ class ContractIntake:
 def load_contract_tables(
     connection: duckdb.DuckDBPyConnection, landing: Path, as_of: date
 ) -> ContractIntake:
-    """Replaces the raw contract tables by what is landed, in one transaction.
+    """Replaces the raw tables of all that is landed but usage, in one transaction.
 
     Rows signed after `as_of` are read, but not compared, and hold nothing. Raises
     BillingError for a missing required table or a file of which no row can be
@@ -112,26 +116,31 @@ def _load(
 ) -> ContractIntake:
     check_landing(landing)
     warnings = unknown_entries(landing)
-    files = {name: table_files(landing, name) for name in TABLES}
+    files = {
+        name: table_files(landing, name, spec.folder)
+        for name, spec in LANDED_TABLES.items()
+    }
     _check_required(files, warnings)
     rows: list[Row] = []
     read: list[tuple[LandedFile, str, list[Row]]] = []
     for name, of_table in files.items():
         for file in of_table:
-            of_file, said = read_rows(file, TABLES[name])
+            of_file, said = read_rows(file, LANDED_TABLES[name])
             warnings += said
             rows += of_file
             read.append((file, name, of_file))
     for row in rows:
-        row.problems += judge_row(row)
+        row.problems += judge_row(row, _RULES)
     _mark_known(rows, as_of)
     rows = _without_repeats(rows)
     compare_rows([row for row in rows if row.is_known])
 
+    warnings += overlapping_holds(rows)
+
     owners = _owners(rows)
     rejected = [row for row in rows if row.problems]
     held, unowned = _held(rejected, owners)
-    tables = {name: _frame(spec, rows) for name, spec in TABLES.items()}
+    tables = {name: _frame(spec, rows) for name, spec in LANDED_TABLES.items()}
     logs = {
         "rejected_rows": [
             (row.source_file, row.line, *_told(problem), owners.get(id(row)))
@@ -150,6 +159,7 @@ def _load(
                 row.line,
             )
             for row in rows
+            if LANDED_TABLES[row.table].folder == "contracts"
             if (key := _key(row)) is not None
         ],
         "contract_files": [
@@ -174,7 +184,7 @@ def _load(
 
 
 def _check_required(files: dict[str, list[LandedFile]], warnings: list[str]) -> None:
-    for name, spec in TABLES.items():
+    for name, spec in LANDED_TABLES.items():
         if spec.required and not files[name]:
             near = [said for said in warnings if f"mean {name}" in said]
             raise BillingError(
@@ -185,19 +195,21 @@ def _check_required(files: dict[str, list[LandedFile]], warnings: list[str]) -> 
 
 
 def _mark_known(rows: list[Row], as_of: date) -> None:
-    """A row is known once its contract and its amendment are signed; else from ever.
+    """A row is known once its contract and its amendment are signed, one of
+    receivables from its own day on; else from ever.
 
     What cannot be told, for want of a readable date or of the contract, is known.
     """
     signed: dict[tuple[str, str], date] = {}
     for row in rows:
         if row.table in ("contracts", "amendments") and row["signed_on"]:
-            column = TABLES[row.table].key[0]
+            column = LANDED_TABLES[row.table].key[0]
             at = (column, row[column])
             signed[at] = min(signed.get(at, date.max), row["signed_on"])
     for row in rows:
-        days = [row.values.get("signed_on")]
-        if TABLES[row.table].of_contract:
+        known_on = LANDED_TABLES[row.table].known_on
+        days = [row[known_on]] if known_on else []
+        if LANDED_TABLES[row.table].of_contract:
             days += [
                 signed.get((column, row.values.get(column)))
                 for column in ("contract_id", "amendment_id")
@@ -220,7 +232,7 @@ def _without_repeats(rows: list[Row]) -> list[Row]:
 
 def _owners(rows: list[Row]) -> dict[int, str]:
     """Contract of each row that is a contract's own, by the row's identity."""
-    own = [row for row in rows if TABLES[row.table].of_contract]
+    own = [row for row in rows if LANDED_TABLES[row.table].of_contract]
     contracts = {row["contract_id"] for row in own} - {None}
     by_other: dict[tuple[str, str], str] = {}
     for row in own:
@@ -245,7 +257,7 @@ def _held(
     held: dict[str, str] = {}
     unowned = []
     for row in rejected:
-        if not TABLES[row.table].of_contract or not row.is_known:
+        if not LANDED_TABLES[row.table].of_contract or not row.is_known:
             continue
         if id(row) in owners:
             held.setdefault(owners[id(row)], _in_words(row, row.problems[0]))
@@ -269,7 +281,7 @@ def _told(problem: Problem) -> tuple[str | None, str | None, str]:
 
 def _key(row: Row) -> str | None:
     """The row's key for the ledger; None if a required column of it is empty."""
-    spec = TABLES[row.table]
+    spec = LANDED_TABLES[row.table]
     needed = [name for name in spec.key if spec.by_name[name].required]
     if any(row.text.get(name) is None for name in needed):
         return None
@@ -292,7 +304,8 @@ def _write(
     logs: dict[str, list[tuple]],
 ) -> None:
     landed = {
-        name: _arrow(frame, TABLES[name].columns) for name, frame in tables.items()
+        name: _arrow(frame, LANDED_TABLES[name].columns)
+        for name, frame in tables.items()
     } | {name: _log(name, rows) for name, rows in logs.items()}
     connection.begin()
     try:

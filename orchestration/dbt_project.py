@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.artifacts.resources.types import NodeType
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
@@ -132,7 +133,12 @@ def _node_result(result: Any) -> NodeResult:
 
 
 def _is_restricted(node: Any) -> bool:
-    """Whether a node is, or reads, a table of the restricted schema."""
+    """Whether a node is, or reads, a table of the restricted schema.
+
+    A unit test reads the rows that are written in it, whatever it is a test of.
+    """
+    if node.resource_type == NodeType.Unit:
+        return False
     if node.schema == "restricted":
         return True
     for parent_id in getattr(node, "depends_on_nodes", ()):

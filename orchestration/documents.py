@@ -7,6 +7,7 @@ from orchestration import ledger
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
+from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
@@ -24,7 +25,11 @@ def invoice_text(home_path: Path, number: str) -> str:
         home.lock("billing invoice"),
         open_files(home, Keys.of(home), read_only=True) as connection,
     ):
-        AuditLog(home.audit).append("key_use", "ledger", detail={"invoice": number})
+        AuditLog(home.audit).append(
+            "invoice",
+            number,
+            detail={"keys": ["ledger"], **scope(connection, [number])},
+        )
         header = _rows(connection, f"{ledger.HEADER}, content_hash", "invoices", number)
         if not header:
             raise BillingError(

@@ -8,6 +8,8 @@ class BillingError(Exception):
     """
 
     exit_status = 1
+    # Whether the audit log has a row of this refusal.
+    is_noted = False
 
 
 class UsageError(BillingError):

@@ -40,6 +40,8 @@ class Home:
         self.dbt_target = self.work / "target"
         self.published = self.path / "published"
         self.publication = self.published / "billing.duckdb"
+        self.closes = self.published / "closes"
+        self.replaced = self.path / "replaced"
 
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""

@@ -6,11 +6,11 @@ import dagster as dg
 
 from orchestration import progress
 from orchestration.billing_run import BillingRun
-from orchestration.contract_specs import TABLES
 from orchestration.contract_tables import load_contract_tables
 from orchestration.errors import BillingError
 from orchestration.expectations import EXPECTATIONS
 from orchestration.expectations_process import expectations_process
+from orchestration.receivable_specs import LANDED_TABLES
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
 
@@ -21,7 +21,7 @@ _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
     name="contract_tables",
     specs=[
         dg.AssetSpec(["raw", name], group_name="landing", kinds={"pandas"})
-        for name in (*TABLES, *_LOGS)
+        for name in (*LANDED_TABLES, *_LOGS)
     ],
     check_specs=[
         dg.AssetCheckSpec(
@@ -35,7 +35,7 @@ _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
 def contract_tables(
     context: dg.AssetExecutionContext, billing_run: BillingRun
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-    """Commercial terms as landed; a row that can't be read holds its contract."""
+    """Terms and receivables as landed; a contract's unreadable row holds it."""
     progress.stage("Loading contract tables")
     with open_files(billing_run.state, billing_run.keyring) as connection:
         intake = load_contract_tables(
@@ -48,7 +48,7 @@ def contract_tables(
         "rejected_rows": intake.rejected,
         "held_contracts": len(intake.held),
     }
-    for name in (*TABLES, *_LOGS):
+    for name in (*LANDED_TABLES, *_LOGS):
         yield dg.MaterializeResult(
             asset_key=["raw", name],
             metadata={"dagster/row_count": counts[name]} if name in counts else {},

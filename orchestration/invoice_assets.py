@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration import ledger, progress
+from orchestration import audit_log, ledger, progress
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
+from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
@@ -21,6 +22,7 @@ _LEDGER_TABLES = (
     "invoice_lines",
     "invoice_line_facilities",
     "billed_usage",
+    "notice_events",
 )
 
 
@@ -94,6 +96,11 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     with open_files(home, billing_run.keyring) as connection:
         rows = publish(connection, home)
     AuditLog(home.audit).append(
-        "publish", home.publication.name, detail=rows, rows=sum(rows.values())
+        "publish",
+        home.publication.name,
+        detail={"tables": rows, "sha256": file_digest(home.publication)},
+        rows=sum(rows.values()),
     )
+    with open_files(home, billing_run.keyring) as connection:
+        audit_log.load(connection, AuditLog(home.audit))
     return dg.MaterializeResult(metadata=dict(rows))

@@ -4,6 +4,7 @@ They come from the environment or from files of mode 0600 that the first run mak
 they are handed on in the environment of the process alone, never in arguments.
 """
 
+import hashlib
 import os
 import secrets
 import stat
@@ -40,24 +41,38 @@ class Keys:
         os.environ["DBT_ENV_SECRET_LEDGER_KEY"] = self.ledger
 
 
-def _key(home: Home, name: str) -> str:
-    variable = f"BILLING_{name.upper()}_KEY"
-    given = os.environ.get(variable)
-    if given:
-        return given
+def variable(name: str) -> str:
+    """The environment variable that gives a key."""
+    return f"BILLING_{name.upper()}_KEY"
+
+
+def given(home: Home, name: str) -> str | None:
+    """A key from the environment, else from its file; None if nobody has made it."""
     path = home.keys / name
-    if path.exists():
-        return _read(path)
+    return os.environ.get(variable(name)) or (read(path) if path.exists() else None)
+
+
+def key_id(name: str, key: str) -> str:
+    """Eight hex digits that tell keys apart without telling the key."""
+    return hashlib.sha256(f"{name}-key-id{key}".encode()).hexdigest()[:8]
+
+
+def _key(home: Home, name: str) -> str:
+    key = given(home, name)
+    if key is not None:
+        return key
+    path = home.keys / name
     made_with_it = home.ledger if name == "ledger" else home.warehouse
     if made_with_it.exists():
         raise BillingError(
             f"{made_with_it} is there but the {name} key it was made with is not: "
-            f"put the key back as {path} or give it as {variable}"
+            f"put the key back as {path} or give it as {variable(name)}"
         )
-    return _make(path)
+    return make(path)
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """A key from its file. Raises BillingError if others can read it or it is none."""
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise BillingError(
             f"{path} can be read by others; run: chmod 600 {path} "
@@ -76,8 +91,15 @@ def _read(path: Path) -> str:
     return key
 
 
-def _make(path: Path) -> str:
+def make(path: Path) -> str:
+    """Make a key and write it to a file that its owner alone can read."""
     key = secrets.token_hex(32)
+    write(path, key)
+    return key
+
+
+def write(path: Path, key: str) -> None:
+    """Write a key to its file, whole or not at all."""
     temporary = path.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
@@ -85,4 +107,3 @@ def _make(path: Path) -> str:
         file.flush()
         os.fsync(file.fileno())
     temporary.rename(path)
-    return key

@@ -13,5 +13,10 @@ SEEDS_DIR = DBT_PROJECT_DIR / "seeds"
 
 def read_seed(name: str) -> list[dict[str, str]]:
     """Rows of `seeds/{name}.csv` as text, in the order of the file."""
-    with (SEEDS_DIR / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    return read_rows(SEEDS_DIR / f"{name}.csv")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file as text, in its order."""
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))

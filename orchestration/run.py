@@ -53,6 +53,7 @@ def run_billing(settings: Settings) -> list[str]:
                 AuditLog(home.audit).append(
                     "refusal", "run", detail={"why": str(error)}
                 )
+                error.is_noted = True
             raise
         finally:
             progress.finish()

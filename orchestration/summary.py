@@ -78,8 +78,8 @@ def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
         "select count(*) from finance.invoices where status = 'draft'"
     ).fetchone()
     _console.print(f"Drafts: {drafts}")
-    for contract_id, source_file, line, reason in connection.execute(
-        "select contract_id, source_file, line, reason from ("
+    for contract_id, source_file, line, column, reason in connection.execute(
+        "select contract_id, source_file, line, column_name, reason from ("
         "select *, row_number() over (partition by contract_id "
         "order by source_file, line, column_name) as place "
         "from quality.rejected_rows where contract_id is not null) where place = 1 "
@@ -87,7 +87,7 @@ def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall():
         _console.print(
             f"[yellow]Held:[/yellow] contract {contract_id}: "
-            f"{source_file}, line {line}: {reason}"
+            f"{source_file}, line {line}{f', {column}' if column else ''} {reason}"
         )
     for reason, count in connection.execute(
         "select reason, sum(rows) from quality.usage_outcomes "

@@ -6,7 +6,7 @@ identifier and stays in the restricted schema (HP-3, HP-4). The digest is made i
 where the rows are: HMAC(key, message) = H(outer pad || H(inner pad || message)).
 """
 
-import hashlib
+from orchestration.keys import key_id
 
 _BLOCK = 64  # bytes of a SHA-256 block
 _INNER, _OUTER = "36", "5c"
@@ -14,7 +14,7 @@ _INNER, _OUTER = "36", "5c"
 
 def token_key_id(token_key: str) -> str:
     """Eight hex digits that tell keys apart without telling the key."""
-    return hashlib.sha256(f"token-key-id{token_key}".encode()).hexdigest()[:8]
+    return key_id("token", token_key)
 
 
 def inner_pad(key: str) -> str:

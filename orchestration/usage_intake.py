@@ -7,6 +7,7 @@ by its content: one seen before is not read again, unless rows of it were kept w
 their patient and what was missing has come.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,15 +15,15 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import tokens, usage_store, usage_terms
+from orchestration import feed_links, tokens, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile, feed_files
 from orchestration.project import read_seed
-from orchestration.readers import events, landed_columns, sent_rows, synthea
+from orchestration.readers import events, fhir, hl7v2, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
 
-FORMATS = {"events": events, "synthea": synthea}
+FORMATS = {"events": events, "synthea": synthea, "fhir": fhir, "hl7v2": hl7v2}
 _NOTES = ("readme", "license", "licence", "notice")
 
 
@@ -90,7 +91,9 @@ def load_usage(
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
+        mended |= feed_links.outdated_files(connection, as_of)
         loader.load_again(feeds, landed, mended)
+        feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
         raise BillingError(
             f"Loading usage stopped inside the database ({type(error).__name__}); are "
@@ -176,20 +179,18 @@ class _Loader:
         opened = []
         for reading in readings:
             try:
-                opened.append((reading, self._columns(reading.file, format_name)))
+                columns = self._columns(reading.file, format_name)
+                place = FORMATS[format_name].order(columns), reading.file.name
+                opened.append((place, reading, columns))
             except UnreadableFile as error:
                 self._fail(reading.file, error)
-        # A procedure's facility is that of its encounter, so encounters come first.
-        opened.sort(
-            key=lambda pair: (
-                format_name == "synthea" and synthea.is_procedures(pair[1]),
-                pair[0].file.name,
-            )
-        )
-        read = set()
-        for number, (reading, columns) in enumerate(opened, start=1):
+        opened.sort(key=lambda entry: entry[0])
+        read, left_out = set(), Counter()
+        for number, (_, reading, columns) in enumerate(opened, start=1):
             try:
-                rows, unreadable = self._load_file(reading, columns, format_name)
+                rows, unreadable = self._load_file(
+                    reading, columns, format_name, left_out
+                )
             except UnreadableFile as error:
                 self._fail(reading.file, error)
                 continue
@@ -201,16 +202,29 @@ class _Loader:
                 f"{reading.file.name}: {rows:,} rows "
                 f"({number:,} of {len(opened):,} files of {reading.feed.name})"
             )
+        if left_out:
+            kinds = ", ".join(f"{kind}: {n:,}" for kind, n in sorted(left_out.items()))
+            self.intake.warnings.append(
+                f"usage/{readings[0].feed.name}: {left_out.total():,} records are of "
+                f"kinds that are not usage and were left out ({kinds})."
+            )
         return read
 
     def _load_file(
-        self, reading: _Reading, columns: Columns, format_name: str
+        self,
+        reading: _Reading,
+        columns: Columns,
+        format_name: str,
+        left_out: Counter[str],
     ) -> tuple[int, int]:
         feed, file = reading.feed, reading.file
-        selection = FORMATS[format_name].selection(columns, feed.time_zone)
         try:
-            opened = sent_rows.open_rows(self.connection, columns, selection)
-            usage_terms.place_rows(self.connection, feed.name)
+            opened = FORMATS[format_name].open_rows(
+                self.connection, columns, feed.time_zone
+            )
+            if opened.is_document:
+                feed_links.locate(self.connection, feed.name)
+            usage_terms.place_rows(self.connection, feed.name, opened.is_document)
             stored = usage_store.StoredFile(
                 feed.name, file.content_hash, file.name, format_name, feed.has_phi
             )
@@ -218,7 +232,7 @@ class _Loader:
                 self.connection,
                 stored,
                 reading.replaces,
-                opened.rows,
+                opened,
                 self.key_id,
                 self.as_of,
             )
@@ -227,6 +241,8 @@ class _Loader:
         finally:
             usage_terms.drop_placed(self.connection)
             sent_rows.close_rows(self.connection)
+        left_out.update(opened.left_out)
+        self.intake.warnings += [f"{file.name} {text}" for text in opened.warnings]
         return opened.rows, unreadable
 
     def _columns(self, file: LandedFile, format_name: str | None) -> Columns:
@@ -235,28 +251,23 @@ class _Loader:
             raise UnreadableFile(
                 "has the header of no usage format (events: "
                 f"{', '.join(events.REQUIRED)}; synthea: its encounters.csv or "
-                "procedures.csv); mend the header, or name the feed's format in "
+                "procedures.csv; fhir: a resource a line; hl7v2: messages that begin "
+                "with MSH); mend it, or name the feed's format in "
                 "seeds/usage_feeds.csv"
-            )
-        if format_name == "synthea" and not synthea.is_format(columns):
-            raise UnreadableFile(
-                "is neither encounters.csv nor procedures.csv of a Synthea export"
             )
         return columns
 
     def _format_found(self, files: list[LandedFile]) -> str | None:
         """The format of the first file whose header is known, likely ones first."""
-        readable = [file for file in files if _is_table(file.path)]
-        for file in sorted(
-            readable, key=lambda file: synthea.is_other_table(file.path)
-        ):
-            try:
-                columns = columns_of(self.connection, file.path)
-            except UnreadableFile:
-                continue
+        for file in sorted(files, key=lambda file: synthea.is_beside(file.path)):
             for name, reader in FORMATS.items():
-                if reader.is_format(columns):
-                    return name
+                if not _is_named_as(file, name):
+                    continue
+                try:
+                    if reader.is_format(columns_of(self.connection, file.path)):
+                        return name
+                except UnreadableFile:
+                    continue
         return None
 
     def _candidates(
@@ -264,14 +275,15 @@ class _Loader:
     ) -> list[LandedFile]:
         candidates = []
         for file in files:
-            if format_name == "synthea" and synthea.is_other_table(file.path):
+            if format_name and FORMATS[format_name].is_beside(file.path):
                 continue
-            if _is_table(file.path):
+            if _is_named_as(file, format_name):
                 candidates.append(file)
             elif not file.path.name.lower().startswith(_NOTES):
+                suffixes = FORMATS[format_name or "events"].SUFFIXES
                 self.intake.warnings.append(
                     f"{file.name} is not read: usage files end in "
-                    f"{', '.join(landed_columns.SUFFIXES)}."
+                    f"{', '.join(suffixes)}."
                 )
         return candidates
 
@@ -279,8 +291,15 @@ class _Loader:
         self.intake.failed.append((file.name, str(error)))
 
 
-def _is_table(path: Path) -> bool:
-    return path.name.endswith(landed_columns.SUFFIXES)
+def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
+    """Whether the name is that of a file of the format; None: of any but plain text."""
+    name = file.path.name
+    if format_name:
+        is_note = name.endswith(".txt") and name.lower().startswith(_NOTES)
+        return name.endswith(FORMATS[format_name].SUFFIXES) and not is_note
+    return not name.endswith((".txt", ".txt.gz")) and any(
+        name.endswith(reader.SUFFIXES) for reader in FORMATS.values()
+    )
 
 
 def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:

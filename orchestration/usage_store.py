@@ -5,9 +5,10 @@ from datetime import date
 
 import duckdb
 
+from orchestration import feed_links
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
-from orchestration.readers.sent_rows import REFUSED, SENT, told
+from orchestration.readers.sent_rows import REFUSED, SENT, Opened, told
 from orchestration.usage_terms import CUSTOMERS, PLACED, TOKENS, may_keep
 
 _TABLES = (
@@ -46,6 +47,7 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {schema}")
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
+    feed_links.make_tables(connection)
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
@@ -98,13 +100,13 @@ def store(
     connection: duckdb.DuckDBPyConnection,
     file: StoredFile,
     replaces: tuple[str, ...],
-    rows: int,
+    opened: Opened,
     key_id: str,
     as_of: date,
 ) -> int:
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
-    `rows` is the number of records in the file; each is stored or unreadable, else
+    `opened` tells the number of records in the file; each is stored or unreadable, else
     UnreadableFile is raised and nothing is kept. Rows of the same file and of
     `replaces` (file ids) are deleted.
     """
@@ -114,8 +116,10 @@ def store(
             _forget(connection, file.feed, file_id)
         stored = _insert_rows(connection, file, key_id, as_of)
         unreadable = _insert_unreadable(connection, file)
-        if stored + unreadable != rows:
+        if stored + unreadable != opened.rows:
             raise UnreadableFile("changed while it was read; run again")
+        if opened.is_document:
+            feed_links.store(connection, file.feed, file.file_id, key_id, as_of)
         connection.execute(
             "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?)",
             [
@@ -124,7 +128,7 @@ def store(
                 file.source_file,
                 file.format,
                 file.has_phi,
-                rows,
+                opened.rows,
                 unreadable,
             ],
         )
@@ -152,6 +156,7 @@ def _forget(connection: duckdb.DuckDBPyConnection, feed: str, file_id: str) -> N
             connection.execute(
                 f"delete from {table} where feed = ? and file_id = ?", [feed, file_id]
             )
+        feed_links.forget(connection, feed, file_id)
 
 
 def _insert_rows(

@@ -17,7 +17,7 @@ from orchestration.readers.sent_rows import SENT
 CUSTOMERS = "temp.main.usage_customers"
 PLACED = "temp.main.usage_placed"
 TOKENS = "temp.main.usage_tokens"
-_KEYS = "temp.main.usage_customer_keys"
+CUSTOMER_KEYS = "temp.main.usage_customer_keys"
 _ENCOUNTERS = "temp.main.usage_encounters"
 _OPEN_END = "date '9999-12-31'"
 
@@ -85,12 +85,26 @@ def make(
     )
 
 
-def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+def place_rows(
+    connection: duckdb.DuckDBPyConnection, feed: str, is_document: bool = False
+) -> None:
     """Make of the rows in hand the relation `usage_placed` and the patients' tokens."""
     drop_placed(connection)
-    sent = f"select cast(? as varchar) as feed, encounter_id from {SENT}"
+    sent = f"""
+        select distinct cast(? as varchar) as feed, encounter_id from {SENT}
+        where encounter_id is not null"""
+    # A document may hold a procedure and its encounter.
+    in_hand = f"""
+            union all
+            select
+                cast(? as varchar), event_id, facility, received_at, status, 'in hand',
+                line
+            from {SENT}
+            where event_type = 'encounter'"""
     connection.execute(
-        f"create temp table usage_encounters as {_latest_encounters(sent)}", [feed]
+        "create temp table usage_encounters as "
+        + _latest_encounters(sent, in_hand if is_document else ""),
+        [feed, feed] if is_document else [feed],
     )
     connection.execute(f"""
         create temp view usage_placed as
@@ -111,7 +125,7 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
                 and customers.agreed_through is not null
         )
         select customer_id, patient_id, {tokens.patient_token()} as patient_token
-        from patients inner join {_KEYS} using (customer_id)""",
+        from patients inner join {CUSTOMER_KEYS} using (customer_id)""",
         [feed],
     )
 
@@ -151,36 +165,47 @@ def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
 def drop(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what `make` made, the customers' keys among it."""
     connection.execute(f"drop table if exists {CUSTOMERS}")
-    connection.execute(f"drop table if exists {_KEYS}")
+    connection.execute(f"drop table if exists {CUSTOMER_KEYS}")
 
 
-def _latest_encounters(wanted: str) -> str:
+def _latest_encounters(wanted: str, in_hand: str = "") -> str:
     """SQL of feed, encounter_id, facility: as the row received last has it.
 
-    `wanted` is SQL of feed and encounter_id.
+    `wanted` is SQL of feed and encounter_id, `in_hand` of rows not stored yet.
     """
     return f"""
         with wanted as ({wanted}),
-        ranked as (
+        known as (
             select
                 usage_rows.feed,
-                usage_rows.event_id as encounter_id,
+                usage_rows.event_id,
                 usage_rows.facility,
-                row_number() over (
-                    partition by usage_rows.feed, usage_rows.event_id
-                    order by
-                        usage_rows.received_at desc nulls last,
-                        usage_rows.status = 'cancelled' desc,
-                        usage_files.source_file desc,
-                        usage_rows.line desc
-                ) as place
+                usage_rows.received_at,
+                usage_rows.status,
+                usage_files.source_file,
+                usage_rows.line
             from restricted.usage_rows as usage_rows
             inner join raw.usage_files as usage_files
                 on usage_rows.feed = usage_files.feed
                 and usage_rows.file_id = usage_files.file_id
-            semi join wanted
-                on usage_rows.feed = wanted.feed
-                and usage_rows.event_id = wanted.encounter_id
             where usage_rows.event_type = 'encounter'
+            {in_hand}
+        ),
+        ranked as (
+            select
+                known.feed,
+                known.event_id as encounter_id,
+                known.facility,
+                row_number() over (
+                    partition by known.feed, known.event_id
+                    order by
+                        known.received_at desc nulls last,
+                        known.status = 'cancelled' desc,
+                        known.source_file desc,
+                        known.line desc
+                ) as place
+            from known
+            semi join wanted
+                on known.feed = wanted.feed and known.event_id = wanted.encounter_id
         )
         select feed, encounter_id, facility from ranked where place = 1"""

@@ -15,6 +15,8 @@ from orchestration.keys import Keys
 # How much DuckDB may hold in memory, here and in profiles.yml; the rest is spilled.
 MEMORY_VARIABLE = "BILLING_MEMORY_LIMIT"
 DEFAULT_MEMORY = "2500MB"
+# Words of DuckDB for a block that is not what was written.
+_DAMAGE = ("aes tag", "corrupt", "checksum")
 
 
 @contextlib.contextmanager
@@ -29,17 +31,29 @@ def open_files(
     """
     connection = duckdb.connect()
     try:
-        load_encryption(connection)
-        connection.execute("set temp_file_encryption = true")
-        connection.execute(f"set temp_directory = {quoted(home.spill)}")
-        limit = memory_limit or os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)
-        connection.execute(f"set memory_limit = {quoted(limit)}")
+        prepare(connection, home, memory_limit)
         attach(connection, home.warehouse, "warehouse", keys.warehouse, read_only)
         attach(connection, home.ledger, "ledger", keys.ledger, read_only)
         connection.execute("use warehouse")
         yield connection
+    except duckdb.Error as error:
+        if is_damage(error):
+            connection.close()
+            raise BillingError(_what_is_damaged(home, keys)) from None
+        raise
     finally:
         connection.close()
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection, home: Home, memory_limit: str | None = None
+) -> None:
+    """Let a connection open encrypted files and spill, encrypted, to the home."""
+    load_encryption(connection)
+    connection.execute("set temp_file_encryption = true")
+    connection.execute(f"set temp_directory = {quoted(home.spill)}")
+    limit = memory_limit or os.environ.get(MEMORY_VARIABLE, DEFAULT_MEMORY)
+    connection.execute(f"set memory_limit = {quoted(limit)}")
 
 
 def load_encryption(connection: duckdb.DuckDBPyConnection) -> None:
@@ -68,6 +82,26 @@ def attach(
         raise BillingError(_why_not(path, name, str(error))) from None
 
 
+def is_damage(error: BaseException) -> bool:
+    """Whether DuckDB says that a block is not what was written."""
+    text = str(error).lower()
+    return any(word in text for word in _DAMAGE)
+
+
+def _what_is_damaged(home: Home, keys: Keys) -> str:
+    """Which file it is, found by reading both, in words."""
+    from orchestration.whole import read_whole
+
+    for path, name in ((home.ledger, "ledger"), (home.warehouse, "warehouse")):
+        try:
+            read_whole(path, name, getattr(keys, name))
+        except BillingError as error:
+            return str(error)
+    return (
+        f"a block that was spilled to {home.spill} is not what was written; run again"
+    )
+
+
 def quoted(value: object) -> str:
     """A value as an SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
@@ -76,6 +110,11 @@ def quoted(value: object) -> str:
 def _why_not(path: Path, name: str, message: str) -> str:
     variable = f"BILLING_{name.upper()}_KEY"
     if "encryption key" in message.lower() or "decrypt" in message.lower():
+        if (path.parent / "keys" / f"{name}.next").exists():
+            return (
+                f"{path}: a change of its key was cut short; finish it with "
+                f"`billing keys rotate {name}`"
+            )
         return (
             f"{path}: the key does not open it; nothing was changed. Give the key it "
             f"was made with as {variable} or as the file keys/{name}"

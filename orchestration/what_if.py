@@ -92,9 +92,9 @@ def what_if(
     with home.lock("billing what-if"):
         keys = Keys.of(home)
         AuditLog(home.audit).append(
-            "key_use",
-            "warehouse, ledger",
-            detail={"what_if": str(landing or models), "as_of": day.isoformat()},
+            "what_if",
+            str(landing or models),
+            detail={"keys": ["warehouse", "ledger"], "as_of": day.isoformat()},
         )
         with _copy(home) as copy:
             settings = Settings(copy.path, last_landing, day)

@@ -26,11 +26,11 @@ class Close:
             return connection.execute(sql, parameters).fetchall()
 
     def invoices(self, customer: str) -> dict[str, Decimal]:
-        """Issued documents of a customer: date and group, and total."""
+        """Issued documents of a customer: date and group, and subtotal."""
         return {
             f"{day} {group}" if group != customer else str(day): total
             for day, group, total in self.rows(
-                "select invoice_date, invoice_group, total from finance.invoices "
+                "select invoice_date, invoice_group, subtotal from finance.invoices "
                 "where customer_id = $1 and status <> 'draft' order by all",
                 customer,
             )

@@ -311,6 +311,7 @@ COMPARISONS = [
         NC,
     ),
     ([add(COMMITMENTS, line_id="ss")], COMMITMENTS, 2, "line_id", "of contract sc", NC),
+    ([add(COMMITMENTS, line_id="ns")], COMMITMENTS, 2, "line_id", "no units (M2)", NC),
     (
         [add(COMMITMENTS, line_id="ns", true_up="rerate")],
         COMMITMENTS,

@@ -22,9 +22,6 @@ def add_price_book(book: Book) -> None:
         renewed,
         ahead,
         corrected,
-        fonts,
-        tracked,
-        plan,
     ):
         add(book)
 
@@ -277,43 +274,3 @@ def corrected(book: Book) -> None:
     procedures(it, "2026-01-10", "10", received_at="2026-01-11T09:00:00Z")
     later = {"received_at": "2026-02-10T09:00:00Z"}
     procedures(it, "2026-01-10", "7", step=2, **later)
-
-
-def fonts(book: Book) -> None:
-    """The tiers of a published example: 1–5 at 7, 6–10 at 6.50, more at 6."""
-    it = Scenario(book, "fonts", "a")
-    it.contract(covers="a")
-    prices = card(
-        it, "prices", ("5", priced("7")), ("10", priced("6.5")), ("", priced("6"))
-    )
-    for name in ("graduated", "volume"):
-        it.line(name, pricing_model=name, meter="procedure", rate_card_id=prices)
-    procedures(it, "2026-01-10", "6")
-    procedures(it, "2026-02-10", "20", step=2)
-
-
-def tracked(book: Book) -> None:
-    """A published example of a spending minimum: 0.01 a user, at least 100."""
-    it = Scenario(book, "tracked", "a")
-    it.contract(covers="a")
-    it.line("users", meter="procedure", unit_price="0.01")
-    spend = {"kind": "spend", "period": "billing_period", "effective_on": "2026-01-01"}
-    commit(it, line_id="tracked-users", committed="100", **spend)
-    procedures(it, "2026-01-10", "5000")
-
-
-def plan(book: Book) -> None:
-    """A published example of a plan of 50 that becomes one of 100 on 15 March."""
-    it = Scenario(book, "plan")
-    it.contract()
-    it.line("plan", pricing_model="flat", unit_price="50")
-    by = it.amend(
-        "deluxe",
-        since=3,
-        signed_on="2026-03-15",
-        effective_on="2026-03-15",
-        kind="price_changed",
-        invoicing="immediate",
-    )
-    deluxe = {"effective_on": "2026-03-15", "amendment_id": by}
-    it.line("plan", since=3, pricing_model="flat", unit_price="100", **deluxe)

@@ -7,7 +7,9 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from later_changes import add_later_changes
 from price_book import add_price_book
+from published_examples import add_published_examples
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -35,6 +37,8 @@ def book() -> Book:
     ):
         add(scenarios)
     add_price_book(scenarios)
+    add_later_changes(scenarios)
+    add_published_examples(scenarios)
     return scenarios
 
 

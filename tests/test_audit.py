@@ -1,13 +1,21 @@
 """The audit log: whole rows, chained, and what happens when one is broken."""
 
+import getpass
 import json
 import stat
+import subprocess
+import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration import audit_log
 from orchestration.audit import FIRST_HASH, AuditLog
+from orchestration.cli import app
+from orchestration.code_version import code_version, package_versions
 from orchestration.errors import BillingError
 
 
@@ -67,9 +75,9 @@ def test_a_torn_last_line_is_taken_off_and_said(log: AuditLog) -> None:
     assert len(list(log.rows())) == 3
     log.append("run", "landing")
     recovered, run = list(log.rows())[3:]
-    assert (recovered["action"], recovered["detail"]) == (
+    assert (recovered["action"], recovered["detail"]["bytes"]) == (
         "recovered",
-        {"bytes": len(torn)},
+        len(torn),
     )
     assert run["action"] == "run"
     assert log.problems() == []
@@ -122,3 +130,113 @@ def test_writers_at_the_same_time_take_turns(log: AuditLog) -> None:
         thread.join()
     assert [json.loads(line)["seq"] for line in lines(log)] == list(range(1, 84))
     assert log.problems() == []
+
+
+def test_processes_at_the_same_time_keep_one_chain(log: AuditLog) -> None:
+    write = (
+        "import sys; from pathlib import Path; "
+        "from orchestration.audit import AuditLog\n"
+        "log = AuditLog(Path(sys.argv[1]))\n"
+        "for _ in range(50): log.append('key_use', 'ledger')"
+    )
+    arguments = [sys.executable, "-c", write, str(log.path)]
+    writers = [subprocess.Popen(arguments) for _ in range(4)]
+    assert [writer.wait() for writer in writers] == [0, 0, 0, 0]
+    # 3 rows before, 4 writers of 50 each.
+    assert [row["seq"] for row in log.rows()] == list(range(1, 204))
+    assert log.problems() == []
+
+
+def test_a_row_says_why_and_by_which_code(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HP-13."""
+    detail = log.append("explain", "INV-2026-000001")["detail"]
+    assert detail["purpose"] == "to explain an invoice"
+    assert detail["code"] == code_version() != ""
+    monkeypatch.setenv("BILLING_PURPOSE", "dispute 17")
+    assert log.append("explain", "x")["detail"]["purpose"] == "dispute 17"
+
+
+def test_packages_are_named_with_their_lock() -> None:
+    """HP-25."""
+    versions = package_versions()
+    assert versions["duckdb"] == "1.5.5"
+    assert {"python", "dbt-core", "dagster", "lock"} <= set(versions)
+
+
+def test_the_actor_is_not_who_says_so(
+    log: AuditLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = log.append("run", "landing")["actor"]
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(variable, "somebody-else")
+    assert getpass.getuser() == "somebody-else"  # the door
+    assert log.append("run", "landing")["actor"] == known
+
+
+def test_the_log_is_a_table(log: AuditLog, tmp_path: Path) -> None:
+    with log.path.open("a") as file:
+        file.write('{"seq": 4, "at')  # being written by another process
+    with duckdb.connect() as connection:
+        assert audit_log.load(connection, log) == 3
+        assert connection.execute(
+            "select seq, action, object, rows, hash from compliance.audit_log "
+            "order by seq"
+        ).fetchall() == [
+            (row["seq"], row["action"], row["object"], row["rows"], row["hash"])
+            for row in log.rows()
+        ]
+        ((at, detail),) = connection.execute(
+            'select "at", detail from compliance.audit_log where seq = 1'
+        ).fetchall()
+    first = next(log.rows())
+    assert at.isoformat(timespec="milliseconds") + "+00:00" == first["at"]
+    assert json.loads(detail) == first["detail"]
+
+
+def test_it_is_searched_by_what_somebody_asks(log: AuditLog) -> None:
+    log.append("explain", "INV-2026-000007", detail={"customers": ["lake's"]})
+    found = audit_log.search(log, target="lake's")
+    assert [row["object"] for row in found] == ["INV-2026-000007"]
+    assert audit_log.search(log, action="issue")[0]["object"] == "issue 1"
+    assert audit_log.search(log, actor="x' or true --") == []
+    today = datetime.now(UTC).date()
+    assert len(audit_log.search(log, first=today - timedelta(1), last=today)) == 4
+    assert audit_log.search(log, first=today + timedelta(2)) == []
+    assert "issue 1  2 rows" in audit_log.told(audit_log.search(log))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--as-of", "2026-13-01"),
+        ("close", "2026-13"),
+        ("replay", "--from", "2026-02", "--to", "2026-01"),
+        ("invoice", "INV-2026-000001"),
+        ("explain", "INV-2026-000001"),
+        ("what-if",),
+        ("backup", "/dev/null/backups"),
+        ("restore", "/dev/null"),
+        ("audit", "--from", "yesterday"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_refused_command_leaves_a_row(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """HP-14."""
+    with pytest.raises(BillingError) as refused:
+        app([*arguments, "--home", str(tmp_path)], standalone_mode=False)
+    (row,) = AuditLog(tmp_path / "audit.jsonl").rows()
+    assert (row["action"], row["object"]) == ("refusal", arguments[0])
+    assert row["detail"]["why"] == str(refused.value)
+
+
+def test_a_refusal_makes_no_home(tmp_path: Path) -> None:
+    with pytest.raises(BillingError):
+        app(
+            ["close", "2026-13", "--home", str(tmp_path / "none")],
+            standalone_mode=False,
+        )
+    assert list(tmp_path.iterdir()) == []

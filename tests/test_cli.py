@@ -199,7 +199,9 @@ def test_an_invoice_as_text(billing: Command, billed_book: BilledBook) -> None:
         ["C", "1", "90.00"],
     ]
     log = AuditLog(Home(billed_book.home).audit)
-    assert list(log.rows())[-1]["detail"] == {"invoice": number}
+    last = list(log.rows())[-1]
+    assert (last["action"], last["object"]) == ("invoice", number)
+    assert last["detail"]["customers"] == ["joins"]
 
 
 def test_an_unknown_invoice(billing: Command, billed_book: BilledBook) -> None:

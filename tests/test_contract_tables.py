@@ -19,9 +19,9 @@ from contract_landing import (
     write,
 )
 
-from orchestration.contract_specs import TABLES
 from orchestration.contract_tables import load_contract_tables
 from orchestration.errors import BillingError
+from orchestration.receivable_specs import LANDED_TABLES
 
 
 def contract_of_rejections(connection):
@@ -71,7 +71,7 @@ def land_text(landing: Path, **tables: str | bytes) -> None:
 def test_defaults_types_and_missing_tables(tmp_path):
     land_text(tmp_path)
     intake, connection = load(tmp_path)
-    assert intake.rows == dict.fromkeys(TABLES, 0) | dict.fromkeys(MINIMAL, 1)
+    assert intake.rows == dict.fromkeys(LANDED_TABLES, 0) | dict.fromkeys(MINIMAL, 1)
     contract = "currency, invoice_group, billing_anchor_day, payment_terms_days"
     assert connection.execute(f"select {contract} from raw.contracts").fetchone() == (
         "USD",
@@ -110,7 +110,7 @@ def test_defaults_types_and_missing_tables(tmp_path):
     assert types["discount_percent"] == "DECIMAL(9,4)"
     assert types["amount"] == "DECIMAL(18,2)"
     assert (types["prorate"], types["effective_on"]) == ("BOOLEAN", "DATE")
-    for table, spec in TABLES.items():
+    for table, spec in LANDED_TABLES.items():
         found = [d[0] for d in connection.execute(f"from raw.{table}").description]
         assert found == [*spec.by_name, "source_file", "line"]
 

@@ -39,7 +39,7 @@ FAILING = {
         "more,north,2025-12-01,2026-01-01,2026-12-31,366"
     ),
     "line_id_has_no_blanks_around": "fee ,terms,2026-01-01,recurring,suite,flat,,1",
-    "unit_price_is_plausible": "fee,terms,2026-01-01,recurring,suite,flat,,-10000000",
+    "unit_price_is_plausible": "fee,terms,2026-01-01,recurring,suite,flat,,-100000000",
     "quantity_is_plausible": (
         "fee,terms,2026-01-01,recurring,suite,per_unit,1000000000,1"
     ),

@@ -9,6 +9,11 @@ from conftest import BilledBook
 
 from orchestration.errors import BillingError
 from orchestration.explain import explain
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.story.book import Book, Line
+from orchestration.story.line import story
+from orchestration.warehouse import open_files
 
 
 def number_of(book: BilledBook, customer: str, day: str) -> str:
@@ -22,12 +27,14 @@ def number_of(book: BilledBook, customer: str, day: str) -> str:
     return number
 
 
-def story(book: BilledBook, customer: str, day: str, line: int | None = None) -> str:
+def explained(
+    book: BilledBook, customer: str, day: str, line: int | None = None
+) -> str:
     return explain(book.home, number_of(book, customer, day), line)
 
 
 def test_an_invoice_in_short(billed_book: BilledBook) -> None:
-    text = story(billed_book, "joins", "2026-03-01")
+    text = explained(billed_book, "joins", "2026-03-01")
     number = number_of(billed_book, "joins", "2026-03-01")
     assert f"{number} of 2026-03-01, Joins Example" in text
     assert "USD 315.00" in text
@@ -38,7 +45,7 @@ def test_an_invoice_in_short(billed_book: BilledBook) -> None:
 
 def test_a_prorated_charge_with_its_amendment_R1(billed_book: BilledBook) -> None:
     # 3 facilities × 90 × 14 of 28 days.
-    text = story(billed_book, "joins", "2026-03-01", 4)
+    text = explained(billed_book, "joins", "2026-03-01", 4)
     assert "  3 × 90.00 × 14/28 = 135.00\n" in text
     assert "amendment joins-join, facility added: signed 2026-02-10, effective" in text
     assert "landed in contracts/amendments/joins.csv, line 2" in text
@@ -50,7 +57,7 @@ def test_a_prorated_charge_with_its_amendment_R1(billed_book: BilledBook) -> Non
 
 def test_a_reversal_with_what_stands_in_its_place_A2(billed_book: BilledBook) -> None:
     booked = number_of(billed_book, "joins", "2026-02-01")
-    text = story(billed_book, "joins", "2026-03-01", 2)
+    text = explained(billed_book, "joins", "2026-03-01", 2)
     assert "  2 × 90.00 = 180.00, reversed\n" in text
     assert f"  booked in {booked}, line 1: quantity 2 " in text
     assert "charged again as line 3 (90.00), line 4 (135.00)" in text
@@ -62,7 +69,7 @@ def test_a_reversal_with_what_stands_in_its_place_A2(billed_book: BilledBook) ->
 def test_late_usage_names_days_and_file_C8(billed_book: BilledBook) -> None:
     # After the first issue E2 of 11 January was cancelled and E4 of 20 January at the
     # other facility came: the line is of zero, for their shares alone.
-    text = story(billed_book, "late", "2026-03-01", 2)
+    text = explained(billed_book, "late", "2026-03-01", 2)
     assert "  late-a on 2026-01-11: 1 booked, none due\n" in text
     assert "  late-b on 2026-01-20: none booked, 1 due\n" in text
     assert "usage file usage/late/step2.csv (new)" in text
@@ -71,7 +78,7 @@ def test_late_usage_names_days_and_file_C8(billed_book: BilledBook) -> None:
 
 def test_counts_by_facility_day_and_outcome_U6(billed_book: BilledBook) -> None:
     # February: two units of tier 2 at 8 and its fee of 1.
-    text = story(billed_book, "tiers", "2026-03-01", 1)
+    text = explained(billed_book, "tiers", "2026-03-01", 1)
     assert "  2 × 8.00 + flat fee 1.00 = 17.00\n" in text
     assert "  > tier 2 (above 3, up to 5), list price 8.00, flat fee 1.00\n" in text
     assert "tiers over a contract year, 1 included" in " ".join(text.split())
@@ -83,8 +90,83 @@ def test_counts_by_facility_day_and_outcome_U6(billed_book: BilledBook) -> None:
     ]
 
 
+def test_a_rerated_year_M3(billed_book: BilledBook) -> None:
+    # 120 at 10 through the year, at 8 at its end.
+    text = explained(billed_book, "rerate", "2026-02-01", 1)
+    assert "  version of 2025-02-01: 50\n" in text
+    assert "committed 50, counted 120\n" in text
+    said = " ".join(text.split())
+    assert "reached tier 2 and were charged 1,200.00 as they came" in said
+    assert "at that tier's prices they are due 960.00" in said
+    assert "line rerate-scans, version of 2025-02-01 in force" in said
+
+
+def test_a_shortfall_with_what_its_versions_commit_M1_M2(
+    billed_book: BilledBook,
+) -> None:
+    text = explained(billed_book, "halved", "2026-02-01", 1)
+    assert "  46 × 1.50 = 69.00\n" in text
+    assert "  version of 2025-02-01: 730 × 181/365 days\n" in text
+    assert "  version of 2025-08-01: 365 × 184/365 days\n" in text
+    assert "amendment halved-half, commitment changed" in text
+    assert "  546 − 500: 46 units short\n" in text
+    assert "not in force any more" not in text
+
+
+def test_a_minimum_with_the_charges_that_count_M4(billed_book: BilledBook) -> None:
+    text = explained(billed_book, "minimum", "2026-02-01", 3)
+    assert "minimum-pledge: money per month\n" in text
+    lines = [line.split() for line in text.splitlines()]
+    assert ["line", "minimum-platform", "600.00"] in lines
+    assert ["line", "minimum-scans", "60.00"] in lines
+    assert "  1,000 − 660: 340 to reach the minimum\n" in text
+
+
+def test_a_true_up_that_late_units_change_A2(billed_book: BilledBook) -> None:
+    booked = number_of(billed_book, "shortfall", "2026-02-01")
+    text = explained(billed_book, "shortfall", "2026-03-01", 2)
+    assert f"  booked in {booked}, line 1: quantity 40 " in text
+    assert "usage file usage/shortfall/step2.csv (new)" in text
+
+
+def test_a_percentage_names_its_base_R4(billed_book: BilledBook) -> None:
+    text = explained(billed_book, "shelf", "2026-02-01", 5)
+    assert "of line shelf-platform" in text
+    assert "its base, line shelf-platform: platform, February 2026" in text
+    assert "  900 × 0.18 = 162.00\n" in text
+
+
+def test_where_the_counters_of_a_year_stand_U6(billed_book: BilledBook) -> None:
+    # Four of January, one of them free.
+    text = explained(billed_book, "tiers", "2026-03-01", 1)
+    assert "  counted in the contract year from 2026-01-01 before these days   " in text
+    assert "the first 1 of the contract year are free" in text
+
+
+def test_every_line_of_the_book_can_be_explained(billed_book: BilledBook) -> None:
+    home = Home(billed_book.home)
+    with open_files(home, Keys.of(home), read_only=True) as connection:
+        book = Book(connection)
+        lines = book.rows("select * from ledger.book.invoice_lines")
+        headers = book.rows(
+            "select * from ledger.book.invoices "
+            "join ledger.book.issues using (issue_no)"
+        )
+        by_number = {header["invoice_number"]: header for header in headers}
+        for line in lines:
+            header = by_number[line["invoice_number"]]
+            beside = [
+                other
+                for other in lines
+                if other["invoice_number"] == line["invoice_number"]
+            ]
+            text = list(story(Line(book, header, beside, line)))
+            assert max(map(len, text)) <= 100
+            assert not [words for words in text if "billing.charges has how" in words]
+
+
 def test_the_outcomes_of_a_dirty_feed_but_no_patient(billed_book: BilledBook) -> None:
-    text = story(billed_book, "dirt", "2026-02-01", 1)
+    text = explained(billed_book, "dirt", "2026-02-01", 1)
     outcomes = text.split("Events of these days")[1].split("\n\n")[0]
     found = {
         " ".join(words[:-1]): words[-1]
@@ -97,7 +179,7 @@ def test_the_outcomes_of_a_dirty_feed_but_no_patient(billed_book: BilledBook) ->
 
 def test_a_yen_price_comes_to_whole_yen_A1(billed_book: BilledBook) -> None:
     # 1001 × 16/31 = 516.645.
-    text = story(billed_book, "yen", "2026-01-16", 1)
+    text = explained(billed_book, "yen", "2026-01-16", 1)
     assert "  1 × 1,001.00 × 16/31 = 517.00\n" in text
 
 
@@ -105,7 +187,11 @@ def test_it_is_noted_in_the_audit_log(billed_book: BilledBook) -> None:
     number = number_of(billed_book, "yen", "2026-01-16")
     explain(billed_book.home, number)
     last = (billed_book.home / "audit.jsonl").read_text().splitlines()[-1]
-    assert json.loads(last)["detail"] == {"explain": number}
+    row = json.loads(last)
+    assert (row["action"], row["object"]) == ("explain", number)
+    assert row["detail"]["customers"] == ["yen"]
+    # Its only line is for 16 to 31 January.
+    assert row["detail"]["period"] == ["2026-01-16", "2026-01-31"]
 
 
 def test_what_there_is_not(billed_book: BilledBook, tmp_path: Path) -> None:

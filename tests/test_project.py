@@ -107,6 +107,18 @@ def test_the_project_stays_small() -> None:
     assert len(MODELS) + len(seeds) < 100
 
 
+def test_every_column_of_a_seed_has_a_type() -> None:
+    """Found from its rows, a code 00100 would be the number 100, and count nothing."""
+    typed = {
+        seed["name"]: set(seed["config"]["column_types"])
+        for path in (PROJECT_DIR / "seeds").glob("*.yml")
+        for seed in yaml.safe_load(path.read_text())["seeds"]
+    }
+    for path in (PROJECT_DIR / "seeds").glob("*.csv"):
+        header = path.read_text().splitlines()[0].split(",")
+        assert typed.get(path.stem) == set(header), path.name
+
+
 def test_published_columns_are_those_of_the_interface() -> None:
     """Names of docs/interfaces.md that other tools are written against."""
     wanted = json.loads((Path(__file__).parent / "interface.json").read_text())

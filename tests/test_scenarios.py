@@ -93,7 +93,7 @@ def test_a_termination_gives_a_credit_memo_C6_A3(billed_book: BilledBook) -> Non
         ("02-01", "02-10", None, D(1), D(310), D("110.71"), "adjustment"),
     ]
     assert close.rows(
-        "select document_type, total from finance.invoices "
+        "select document_type, subtotal from finance.invoices "
         "where customer_id = 'terminated' and invoice_date = '2026-03-01'"
     ) == [("credit_memo", D("-199.29"))]
 

@@ -50,6 +50,7 @@ described as (
                 then {{ tier_in_words('tiers') }}
             else ''
         end
+        || {{ besides_in_words('owed', 'versions', 'tiers') }}
         || ', ' || {{ period_in_words('owed.service_from', 'owed.service_to') }}
             as description,
         owed.meter,

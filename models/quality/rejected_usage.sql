@@ -1,4 +1,5 @@
--- One row per rejected event, without anything that could tell a patient.
+-- One row per rejected event: why, since when and what would mend it, without anything
+-- that could tell a patient.
 with
 
 rejected as (
@@ -41,12 +42,17 @@ shown as (
             else '(other)'
         end as event_type,
         rejected.reason,
+        {{ remedy_for('rejected.reason') }} as remedy,
         files.published_file as source_file,
         rejected.line,
         case
             when files.has_phi then {{ month_of('rejected.service_date') }}
             else rejected.service_date
-        end as service_date
+        end as service_date,
+        case
+            when files.has_phi then {{ month_of('rejected.received_on') }}
+            else rejected.received_on
+        end as first_seen
     from rejected
     inner join files
         on rejected.feed = files.feed and rejected.file_id = files.file_id

@@ -16,6 +16,9 @@ from pathlib import Path
 import numpy as np
 
 _CHUNK = 8 << 20
+# A file beyond these is refused: nobody sends that much usage in one, or so packed.
+LARGEST = 20 << 30  # bytes, unpacked
+HIGHEST_RATIO = 200  # of bytes unpacked to bytes as landed
 
 
 class UnreadableFile(Exception):
@@ -55,7 +58,7 @@ class Records:
         return int(len(self.first_line) - 1 - self.is_empty[1:].sum())
 
 
-def chunks(path: Path) -> Iterator[bytes]:
+def chunks(path: Path, length: int = _CHUNK) -> Iterator[bytes]:
     """Bytes of a file, decompressed if its name ends in `.gz`.
 
     Raises UnreadableFile if it cannot be read to its end.
@@ -63,7 +66,10 @@ def chunks(path: Path) -> Iterator[bytes]:
     opened = gzip.open if path.name.endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
-            while chunk := file.read(_CHUNK):
+            packed, size = path.stat().st_size, 0
+            while chunk := file.read(length):
+                size += len(chunk)
+                check_size(packed, size)
                 yield chunk
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise UnreadableFile(
@@ -71,6 +77,23 @@ def chunks(path: Path) -> Iterator[bytes]:
         ) from None
     except OSError as error:
         raise UnreadableFile(f"cannot be read ({error.strerror})") from None
+
+
+def check_size(packed: int, size: int) -> None:
+    """Raise UnreadableFile for a file that is too large, or packed too tightly.
+
+    `packed` is its size as landed, `size` unpacked, both in bytes.
+    """
+    if size > LARGEST:
+        raise UnreadableFile(
+            f"is larger than {LARGEST >> 30} GiB unpacked; send it in parts"
+        )
+    # A few repeated rows pack well; only what is large as well is suspect.
+    if size > _CHUNK and size > HIGHEST_RATIO * packed:
+        raise UnreadableFile(
+            f"is packed more than {HIGHEST_RATIO} to 1, as no usage is; unpack it and "
+            "look what it is"
+        )
 
 
 def layout(path: Path) -> Layout:

@@ -1,14 +1,36 @@
 """Format `events`: one row per event, in columns of the project's own names."""
 
-from orchestration.readers import values
+from pathlib import Path
+
+import duckdb
+
+from orchestration.readers import landed_columns, sent_rows, values
 from orchestration.readers.landed_columns import Columns
 
+SUFFIXES = landed_columns.SUFFIXES
 REQUIRED = ("event_id", "event_type", "facility", "occurred_at")
 
 
 def is_format(columns: Columns) -> bool:
     """Whether a file's header could be one of `events`."""
     return "event_id" in columns.names and "event_type" in columns.names
+
+
+def is_beside(path: Path) -> bool:
+    """Every table of the feed is usage."""
+    return False
+
+
+def order(columns: Columns) -> int:
+    """No file waits for another."""
+    return 0
+
+
+def open_rows(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, time_zone: str | None
+) -> sent_rows.Opened:
+    """The rows as relations; raises UnreadableFile."""
+    return sent_rows.open_rows(connection, columns, selection(columns, time_zone))
 
 
 def selection(columns: Columns, time_zone: str | None) -> dict[str, str]:

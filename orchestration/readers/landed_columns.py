@@ -55,10 +55,12 @@ class Columns:
 
 
 def columns_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
-    """Read a file's columns; raises UnreadableFile."""
+    """Read a file's columns; raises UnreadableFile. A document has none."""
     if path.name.endswith(".parquet"):
         return _parquet_columns(connection, path)
-    return _csv_columns(path)
+    if path.name.endswith(SUFFIXES):
+        return _csv_columns(path)
+    return Columns(path, {}, ())
 
 
 def parquet_relation(path: Path) -> str:

@@ -3,9 +3,11 @@
 `open_rows` makes `temp.main.usage_sent` (line and what the reader selects) and
 `temp.main.usage_refused` (line, column_name, reason: lines that are no rows). Both may
 hold raw patient identifiers and live in temporary storage only, until `close_rows`.
+Documents (`document_rows`) have more relations of that kind.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 import duckdb
 import numpy as np
@@ -18,7 +20,12 @@ from orchestration.readers.landed_columns import Columns, parquet_relation, sql_
 
 SENT = "temp.main.usage_sent"
 REFUSED = "temp.main.usage_refused"
-_READ = "temp.main.usage_read"
+# Only of documents: what the file says of places and of patients who are one.
+PLACES = "temp.main.usage_sent_places"
+PLACE_USES = "temp.main.usage_sent_place_uses"
+MERGES = "temp.main.usage_sent_merges"
+PARSED = "temp.main.usage_parsed"
+READ = "temp.main.usage_read"
 _SHIFTS = "temp.main.usage_shifts"
 _REJECTS = "usage_rejects"
 _REJECT_SCANS = "usage_reject_scans"
@@ -34,10 +41,17 @@ _OUT_OF_ROOM = ("No space left", "write", "File too large")
 
 @dataclass(frozen=True)
 class Opened:
-    """`rows` counts every record of the file, `refused` those that are no rows."""
+    """`rows` counts every record of the file, `refused` those that are no rows.
+
+    `is_document`: there are PLACES, PLACE_USES and MERGES. `left_out` counts by their
+    type what the file holds beside usage; `warnings` go on after the file's name.
+    """
 
     rows: int
     refused: int
+    is_document: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    warnings: list[str] = field(default_factory=list)
 
 
 def open_rows(
@@ -56,7 +70,8 @@ def open_rows(
 def close_rows(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop whatever `open_rows` made."""
     connection.execute(f"drop view if exists {SENT}")
-    for table in (REFUSED, _READ, _SHIFTS, _REJECTS, _REJECT_SCANS):
+    tables = (REFUSED, READ, _SHIFTS, _REJECTS, _REJECT_SCANS)
+    for table in (*tables, PLACES, PLACE_USES, MERGES, PARSED):
         name = table if table.startswith("temp.") else f"temp.main.{table}"
         connection.execute(f"drop table if exists {name}")
 
@@ -85,7 +100,14 @@ def told(error: duckdb.Error) -> Exception:
 def _open_parquet(
     connection: duckdb.DuckDBPyConnection, columns: Columns, selection: dict[str, str]
 ) -> Opened:
-    _make_refused(connection)
+    csv_lines.check_size(
+        columns.path.stat().st_size,
+        connection.execute(
+            "select coalesce(sum(total_uncompressed_size), 0) from parquet_metadata("
+            f"{sql_path(columns.path)})"
+        ).fetchone()[0],
+    )
+    make_refused(connection)
     connection.execute(f"""
         create temp view usage_sent as
         select file_row_number + 1 as line, {_listed(selection)}
@@ -103,7 +125,7 @@ def _open_csv(
 ) -> Opened:
     found = csv_lines.layout(columns.path)
     _read_csv(connection, columns, selection, found)
-    rows = connection.execute(f"select count(*) from {_READ}").fetchone()[0]
+    rows = connection.execute(f"select count(*) from {READ}").fetchone()[0]
     rejects = connection.execute(
         f"select distinct line from temp.main.{_REJECTS} order by line"
     ).fetchnumpy()["line"]
@@ -112,7 +134,7 @@ def _open_csv(
     is_row = ~records.is_empty
     is_row[0] = False
     is_row[rejected - 1] = False
-    _make_refused(connection)
+    make_refused(connection)
     _fill_refused(connection, columns, selection, records, rejected)
     _make_sent(connection, records.first_line[is_row])
     return Opened(rows=rows + len(rejected), refused=len(rejected))
@@ -178,7 +200,8 @@ def _accounted(
     )
 
 
-def _make_refused(connection: duckdb.DuckDBPyConnection) -> None:
+def make_refused(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table of lines that are no rows."""
     connection.execute(
         "create temp table usage_refused (line bigint, column_name varchar, "
         "reason varchar)"
@@ -231,7 +254,7 @@ def _make_sent(connection: duckdb.DuckDBPyConnection, lines: np.ndarray) -> None
         joined = f"asof join {_SHIFTS} as shifts on read.rowid >= shifts.from_row"
     connection.execute(
         f"create temp view usage_sent as select read.rowid + {line} as line, read.* "
-        f"from {_READ} as read {joined}"
+        f"from {READ} as read {joined}"
     )
 
 

@@ -7,9 +7,13 @@ tables of an export (patients, organizations, …) lie beside and are never open
 
 from pathlib import Path
 
-from orchestration.readers import values
+import duckdb
+
+from orchestration.readers import landed_columns, sent_rows, values
+from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns
 
+SUFFIXES = landed_columns.SUFFIXES
 OTHER_TABLES = frozenset(
     (
         "allergies",
@@ -34,7 +38,7 @@ OTHER_TABLES = frozenset(
 _NO_TEXT = "cast(null as varchar)"
 
 
-def is_other_table(path: Path) -> bool:
+def is_beside(path: Path) -> bool:
     """Whether the name is that of a table of the export that is not usage."""
     return path.name.lower().split(".")[0] in OTHER_TABLES
 
@@ -51,6 +55,22 @@ def is_procedures(columns: Columns) -> bool:
     return _is_named(columns.path, "procedure") and _has(
         columns, "patient", "encounter", "code"
     )
+
+
+def order(columns: Columns) -> int:
+    """A procedure's facility is that of its encounter, so encounters come first."""
+    return int(is_procedures(columns))
+
+
+def open_rows(
+    connection: duckdb.DuckDBPyConnection, columns: Columns, time_zone: str | None
+) -> sent_rows.Opened:
+    """The rows as relations; raises UnreadableFile."""
+    if not is_format(columns):
+        raise UnreadableFile(
+            "is neither encounters.csv nor procedures.csv of a Synthea export"
+        )
+    return sent_rows.open_rows(connection, columns, selection(columns, time_zone))
 
 
 def selection(columns: Columns, time_zone: str | None) -> dict[str, str]:

@@ -6,10 +6,11 @@ one rounding that its rule names. It shares no code and no idea with the models.
 
     landing = Landing(tables, usage)            # rows as they would be landed, as text
     ledger = Ledger()
-    close = bill(landing, ledger, as_of, issue_through)   # issues into the ledger
+    book = bill(landing, ledger, as_of, issue_through)   # issues into the ledger
+    book = close(landing, ledger, month, as_of)          # and posts a month's revenue
 """
 
-from reference.model import Close, bill
+from reference.model import Close, bill, close
 from reference.progress import Progress
 from reference.records import Document, DocumentLine, Landing, Ledger, Outcome
 
@@ -22,4 +23,5 @@ __all__ = [
     "Outcome",
     "Progress",
     "bill",
+    "close",
 ]

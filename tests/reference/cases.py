@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from reference import Landing, Ledger, bill
+from reference import Landing, Ledger, bill, close
 
 
 class Case:
@@ -123,6 +123,28 @@ class Case:
             self.ledger,
             date.fromisoformat(as_of),
             date.fromisoformat(issue_through) if issue_through else None,
+        )
+
+    def milestone(self, milestone_id, milestone, amount, completed_on="", **more):
+        self.tables["milestones"].append(
+            {
+                "milestone_id": milestone_id,
+                "contract_id": "C",
+                "milestone": milestone,
+                "amount": amount,
+                "completed_on": completed_on,
+            }
+            | more
+        )
+
+    def close(self, month, as_of=None, **more):
+        """Close a month given as 2026-01; by default as of the day after it."""
+        return close(
+            Landing(self.tables, {"feed": self.files}),
+            self.ledger,
+            date.fromisoformat(f"{month}-01"),
+            date.fromisoformat(as_of) if as_of else None,
+            **more,
         )
 
     def lines(self, as_of, issue_through=None):

@@ -6,11 +6,14 @@ from datetime import date
 from pathlib import Path
 
 from reference.booking import documents, open_lines
+from reference.closing import book_invoice, close_month, refuse_out_of_order
 from reference.commitments import commitment_charges, pledges
 from reference.other_charges import milestone_charges, percentage_charges
 from reference.progress import Progress, commitment_progress
 from reference.records import Charge, Document, Landing, Ledger, Outcome
 from reference.recurring import recurring_charges
+from reference.revenue import Known, Month, following
+from reference.revenue_tables import RevenueTables, revenue_tables
 from reference.terms import Contract, known_contracts
 from reference.usage import Units, judge
 from reference.usage_charges import regular_usage_dates, usage_charges
@@ -27,6 +30,7 @@ class Close:
     outcomes: list[Outcome]
     charges: list[Charge]
     progress: list[Progress]
+    revenue: RevenueTables
 
     @property
     def documents(self) -> list[Document]:
@@ -34,14 +38,38 @@ class Close:
         return self.issued + self.drafts
 
 
+def close(
+    landing: Landing,
+    ledger: Ledger,
+    month: Month,
+    as_of: date | None = None,
+    held: frozenset[str] = frozenset(),
+) -> Close:
+    """Issue through the first day after a month, and post the month's revenue (V3).
+
+    `as_of` is by default, and at the earliest, that day. Raises `ValueError` as `bill`
+    does, and for a month that is not the next to close.
+    """
+    through = following(month)
+    return bill(landing, ledger, as_of or through, through, month, held)
+
+
 def bill(
-    landing: Landing, ledger: Ledger, as_of: date, issue_through: date | None
+    landing: Landing,
+    ledger: Ledger,
+    as_of: date,
+    issue_through: date | None,
+    closes: Month | None = None,
+    held: frozenset[str] = frozenset(),
 ) -> Close:
     """Run once, as of a day, and issue the drafts dated up to another into the ledger.
 
-    Raises `ValueError` for an as-of day before what was closed (C6), or before the day
-    issued through.
+    `closes` is the month whose revenue is then posted, `held` whose contracts post
+    none. Raises `ValueError` for an as-of day before what was closed (C6), or before
+    the day issued through.
     """
+    if closes is not None:
+        refuse_out_of_order(ledger, closes)
     closed = ledger.closed_through
     if closed is not None and as_of < closed:
         raise ValueError(f"as of {as_of}, but issued through {closed} (C6)")
@@ -67,7 +95,17 @@ def bill(
 
     if issue_through is not None:
         _issue(drafts(), ledger, issue_through)
-    return Close(list(ledger.documents), drafts(), outcomes, charges, progress)
+    known = Known(landing, contracts, as_of)
+    if closes is not None:
+        close_month(charges, ledger, known, closes, held)
+    return Close(
+        issued=list(ledger.documents),
+        drafts=drafts(),
+        outcomes=outcomes,
+        charges=charges,
+        progress=progress,
+        revenue=revenue_tables(charges, ledger, known),
+    )
 
 
 def _decimals() -> dict[str, int]:
@@ -107,4 +145,5 @@ def _issue(drafts: list[Document], ledger: Ledger, through: date) -> None:
         issued = [d for d in ledger.documents if d.invoice_date.year == year]
         number = f"INV-{year}-{len(issued) + 1:06d}"
         ledger.documents.append(replace(draft, number=number))
+        book_invoice(ledger, ledger.documents[-1])
     ledger.issued_through.append(through)

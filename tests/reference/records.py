@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from fractions import Fraction
 
 Rows = list[dict[str, str]]
 
@@ -39,6 +40,10 @@ Shares = dict[str, tuple[Decimal, Decimal]]
 """Facility → its quantity and amount (A7)."""
 
 
+Dated = dict[tuple[date, str], Fraction]
+"""(Date of service, facility) → units charged."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Charge:
     """An amount owed under the terms known now."""
@@ -64,6 +69,8 @@ class Charge:
     amendment_id: str | None = None
     own_date: date
     shares: Shares = field(default_factory=dict)
+    revenue_rule: str = ""
+    dated: Dated = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple:
@@ -110,12 +117,42 @@ class Document:
     lines: tuple[DocumentLine, ...]
 
 
+@dataclass(frozen=True)
+class Posting:
+    """Revenue posted by a close; both months are given as their first day."""
+
+    charge: Charge
+    revenue_month: date
+    accounting_month: date
+    amount: Decimal
+
+
+@dataclass(frozen=True)
+class JournalLine:
+    """One account of a balanced entry; `amount` is its debit less its credit.
+
+    `account` is the account's part in V4; revenue is kept by product beside it.
+    """
+
+    accounting_month: date
+    entry_date: date
+    account: str
+    amount: Decimal
+    currency: str
+    contract_id: str
+    invoice_number: str | None = None
+    product_id: str | None = None
+
+
 @dataclass
 class Ledger:
-    """What was issued; only ever appended."""
+    """What was issued and posted; only ever appended."""
 
     documents: list[Document] = field(default_factory=list)
     issued_through: list[date] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
+    closed_months: list[date] = field(default_factory=list)
+    journal: list[JournalLine] = field(default_factory=list)
 
     @property
     def closed_through(self) -> date | None:

@@ -49,6 +49,7 @@ class Version:
     package_size: Fraction
     percentage: Fraction
     tiers: tuple[Tier, ...]
+    revenue_rule: str
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Contract:
     customer_id: str
     starts_on: date
     ends_on: date
+    own_ends_on: date
     currency: str
     decimals: int
     invoice_group: str
@@ -176,6 +178,7 @@ def _contract(
         customer_id=row["customer_id"],
         starts_on=day(row["starts_on"]),
         ends_on=_end(day(row["ends_on"]), amendments),
+        own_ends_on=day(row["ends_on"]),
         currency=currency,
         decimals=decimals[currency],
         invoice_group=text(row, "invoice_group", contract_id),
@@ -269,6 +272,7 @@ def _version(landing: Landing, row: dict[str, str], signed_on: date) -> Version:
         package_size=number(text(row, "package_size", "1")),
         percentage=number(text(row, "percentage", "0")),
         tiers=_tiers(landing, card) if card else (),
+        revenue_rule=text(row, "revenue_rule"),
     )
 
 

@@ -22,7 +22,7 @@ from reference.pricing import (
     tier_price,
     tier_that_holds,
 )
-from reference.records import Charge
+from reference.records import Charge, Dated
 from reference.recurring import packages
 from reference.terms import Contract, Line, Tier, Version, in_force
 from reference.usage import Units
@@ -39,18 +39,26 @@ class Bucket:
     period: Period
     version: Version
     tier: Tier | None
-    by_facility: dict[str, Fraction] = field(default_factory=dict)
+    dated: Dated = field(default_factory=dict)
     fees: list[Price] = field(default_factory=list)
 
-    def add(self, facility_id: str, quantity: Fraction) -> None:
-        """Take in so many units of a facility."""
-        so_far = self.by_facility.get(facility_id, ZERO)
-        self.by_facility[facility_id] = so_far + quantity
+    def add(self, unit: Units, quantity: Fraction) -> None:
+        """Take in so much of what a facility used on a day."""
+        key = (unit.when, unit.facility_id)
+        self.dated[key] = self.dated.get(key, ZERO) + quantity
+
+    @property
+    def by_facility(self) -> dict[str, Fraction]:
+        """Its units by facility."""
+        sums: dict[str, Fraction] = {}
+        for (_, facility_id), quantity in self.dated.items():
+            sums[facility_id] = sums.get(facility_id, ZERO) + quantity
+        return sums
 
     @property
     def quantity(self) -> Fraction:
         """All its units."""
-        return sum(self.by_facility.values(), ZERO)
+        return sum(self.dated.values(), ZERO)
 
 
 def usage_charges(
@@ -189,7 +197,7 @@ def _walk(
         for tier, quantity in parts:
             key = (period, version, tier)
             bucket = buckets.setdefault(key, Bucket(period, version, tier))
-            bucket.add(unit.facility_id, quantity)
+            bucket.add(unit, quantity)
             if tier is not None and tier.tier not in entered:
                 entered.add(tier.tier)
                 bucket.fees.append(tier_fee(version, tier))
@@ -212,7 +220,7 @@ def _volume(
             bucket = Bucket(period, version, tier)
             for unit in in_period:
                 if line.active[unit.when] == version:
-                    bucket.add(unit.facility_id, unit.quantity)
+                    bucket.add(unit, unit.quantity)
             if tier.tier not in entered:
                 entered.add(tier.tier)
                 bucket.fees.append(tier_fee(version, tier))
@@ -229,8 +237,8 @@ def _whole_period(
     version = line.active[service_days[-1]]
     bucket = Bucket(period, version, None)
     for unit in _charged_units(_pricing_version(line, period_of, units), units):
-        bucket.add(unit.facility_id, unit.quantity)
-    if not bucket.by_facility:
+        bucket.add(unit, unit.quantity)
+    if not bucket.dated:
         return
     if line.pricing_model == "stairstep":
         bucket.tier = tier_that_holds(version, bucket.quantity)
@@ -273,6 +281,8 @@ def _charge(
         amendment_id=version.amendment_id or None,
         own_date=invoice_date(line, bucket.period),
         shares=share_out(amount, bucket.by_facility, contract.decimals),
+        revenue_rule=version.revenue_rule or "as_used",
+        dated=bucket.dated,
     )
 
 

@@ -1,0 +1,40 @@
+"""What commands have in common: options, and how they are read."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.errors import Interrupted, UsageError
+from orchestration.project import PROJECT_DIR
+
+HomeOption = Annotated[
+    Path, typer.Option("--home", envvar="BILLING_HOME", help="Where the state lies.")
+]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option("--as-of", help="What was known by the end of this day."),
+]
+DEFAULT_HOME = PROJECT_DIR / ".billing"
+
+
+@contextlib.contextmanager
+def stopped_in_words() -> Iterator[None]:
+    """Say in words that a person or the system stopped the command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; nothing is left half done: run it again to go on"
+        ) from None
+
+
+def day_of(option: str, text: str) -> date:
+    """A day as typed. Raises UsageError naming the option if it is none."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} {text}: give a day as YYYY-MM-DD") from None

@@ -1,0 +1,130 @@
+"""Commands of `billing` about who may read what, who did what, and what is saved."""
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.errors import UsageError
+from orchestration.options import (
+    DEFAULT_HOME,
+    AsOfOption,
+    HomeOption,
+    day_of,
+    stopped_in_words,
+)
+
+app = typer.Typer()
+keys = typer.Typer(help="Keys of the encrypted files.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+
+
+@app.command()
+def backup(
+    directory: Annotated[Path, typer.Argument(help="Where backups are kept.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Save the ledger, the audit log and the closes, encrypted with the ledger key."""
+    from orchestration.backup import back_up
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        place = back_up(Home(home), directory)
+    print(f"Saved in {place}; restore it with: billing restore {place}")
+    print("No key is in it: keep the ledger key elsewhere")
+
+
+@app.command()
+def restore(
+    directory: Annotated[
+        Path, typer.Argument(help="A backup, or where backups are kept: the newest.")
+    ],
+    home: HomeOption = DEFAULT_HOME,
+    force: Annotated[
+        bool, typer.Option("--force", help="Even if the home has booked more since.")
+    ] = False,
+) -> None:
+    """Put a backup's ledger, audit log and closes into a home."""
+    from orchestration.backup import restore as put_back
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        place = put_back(Home(home), directory, force)
+    print(f"Restored from {place}; now run: billing run")
+
+
+@app.command()
+def publish(
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", help="postgresql://USER@HOST:PORT/DATABASE", metavar="URL"
+        ),
+    ],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Serve the last publication from PostgreSQL, to the people of seeds/access.csv."""
+    from orchestration.home import Home
+    from orchestration.serve import serve, told
+
+    with stopped_in_words():
+        sys.stdout.write(told(serve(Home(home), to)))
+
+
+@app.command("access-report")
+def access_report(
+    home: HomeOption = DEFAULT_HOME,
+    as_of: AsOfOption = None,
+    to: Annotated[
+        str | None,
+        typer.Option("--to", help="Compare with this server.", metavar="URL"),
+    ] = None,
+) -> None:
+    """Show who may read what, and what differs on the server, for the review."""
+    day = day_of("--as-of", as_of) if as_of else date.today()
+    from orchestration.access_report import access_report as report
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        sys.stdout.write(report(Home(home), day, to))
+
+
+@app.command()
+def audit(
+    home: HomeOption = DEFAULT_HOME,
+    actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,
+    action: Annotated[str | None, typer.Option(help="What was done.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--object", help="An invoice, a customer, a file.")
+    ] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+) -> None:
+    """Show who did what and when, from the audit log."""
+    from orchestration.audit import AuditLog
+    from orchestration.audit_log import search, told
+    from orchestration.home import Home
+
+    days = [
+        day_of(option, day) if day else None
+        for option, day in (("--from", first), ("--to", last))
+    ]
+    rows = search(AuditLog(Home(home).audit), actor, action, target, *days)
+    sys.stdout.write(told(rows))
+
+
+@keys.command()
+def rotate(
+    name: Annotated[str, typer.Argument(help="warehouse or ledger.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write an encrypted file anew under a new key."""
+    from orchestration.home import Home
+    from orchestration.rotation import rotate_file, told
+
+    if name not in ("warehouse", "ledger"):
+        raise UsageError(f"{name}: give warehouse or ledger")
+    with stopped_in_words():
+        sys.stdout.write(told(rotate_file(Home(home), name)))
