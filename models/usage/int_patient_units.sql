@@ -14,6 +14,10 @@ meters as (
     select * from {{ ref('int_usage_meters') }}
 ),
 
+merged as (
+    select * from {{ ref('stg_merged_patients') }}
+),
+
 seen as (
     select
         meters.line_id,
@@ -22,7 +26,10 @@ seen as (
         usage.facility_id,
         patients.service_date,
         row_number() over (
-            partition by meters.line_id, meters.period_start, patients.patient_token
+            partition by
+                meters.line_id,
+                meters.period_start,
+                coalesce(merged.counted_as, patients.patient_token)
             order by patients.service_date, {{ by_bytes('usage.facility_id') }}
         ) as visit
     from patients
@@ -45,6 +52,7 @@ seen as (
             and {{ month_of('patients.service_date') }} = meters.service_month
             and {{ in_force('meters', 'patients.service_date') }}
             and {{ counts('meters', 'patients') }}
+    left join merged on patients.patient_token = merged.patient_token
 ),
 
 counted as (
