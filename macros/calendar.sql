@@ -18,6 +18,11 @@
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}
 
+{#- First day of the month that this run closes; null when it closes none. -#}
+{% macro close_month() -%}
+    cast(nullif('{{ var("close_month") }}', '') as date)
+{%- endmacro %}
+
 {#- Whole numbers from 0 to below `count`, one row each, as column `days`. -#}
 {% macro days_ahead(count) -%}
     select * from (values

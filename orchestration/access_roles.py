@@ -21,8 +21,17 @@ _INVOICES = (
     "finance.invoice_line_facilities",
 )
 _USAGE = ("finance.commitment_progress", "finance.usage_by_facility")
-_CASH = ("finance.receivables_aging", "finance.cash_applications")
-_DUNNING = ("finance.dunning_queue", "finance.dunning_status")
+_CASH = (
+    "finance.receivables_aging",
+    "finance.cash_applications",
+    "finance.applications",
+)
+_DUNNING = (
+    "finance.dunning_queue",
+    "finance.dunning_status",
+    "finance.account_tasks",
+    "finance.disputes",
+)
 _REVENUE = (
     "finance.revenue_schedule",
     "finance.journal_entries",

@@ -21,7 +21,7 @@ from orchestration import keys as key_files
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
-from orchestration.ledger import FIRST_HASH, last_issue
+from orchestration.ledger_chain import FIRST_HASH, ledger_head, record_hashes
 from orchestration.warehouse import attach, load_encryption, quoted
 from orchestration.whole import read_whole, tables
 
@@ -145,7 +145,7 @@ def _save(
         attach(connection, home.ledger, "ledger", key)
         # What a crash left in the write-ahead log goes into the file first.
         connection.execute("checkpoint ledger")
-        issue = last_issue(connection)
+        head = ledger_head(connection)
     ledger = directory / f"ledger.{key_id}.duckdb"
     shutil.copyfile(home.ledger, ledger)
     log = list(AuditLog(home.audit).rows())
@@ -157,7 +157,7 @@ def _save(
             "file": ledger.name,
             "sha256": file_digest(ledger),
             "rows": read_rows(ledger, key),
-            "head": issue.head if issue else FIRST_HASH,
+            "head": head,
         },
         "audit": {
             "rows": len(log),
@@ -338,8 +338,7 @@ def _heads(ledger: Path, key: str) -> list[str]:
     with duckdb.connect() as connection:
         load_encryption(connection)
         attach(connection, ledger, "ledger", key, read_only=True)
-        rows = connection.execute("select hash from ledger.book.issues").fetchall()
-    return [head for (head,) in rows]
+        return record_hashes(connection)
 
 
 def _replace(home: Home, key: str, place: Path, manifest: dict[str, Any]) -> str | None:

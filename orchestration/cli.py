@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration import safety_commands
+from orchestration import receivable_commands, safety_commands
 from orchestration.errors import BillingError, UsageError
 from orchestration.noted import NotedCommands
 from orchestration.options import (
@@ -32,6 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(safety_commands.app)
+app.add_typer(receivable_commands.app)
 
 LandingOption = Annotated[
     Path,
@@ -92,12 +93,12 @@ def close(
     as_of: AsOfOption = None,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show what would be issued only."),
+        typer.Option("--dry-run", help="Show what would be issued and posted only."),
     ] = False,
     accept_missing: AcceptOption = [],  # noqa: B006
     target: TargetOption = None,
 ) -> None:
-    """Run as of the first day after MONTH and issue all that is dated through it."""
+    """Issue all that is dated through the first day after MONTH, then post MONTH."""
     first = _next_month(_month(month))
     as_of_day = day_of("--as-of", as_of) if as_of else first
     if as_of_day < first:
@@ -105,11 +106,8 @@ def close(
             f"--as-of {as_of_day} is before {first}: "
             f"{month} can be closed when it is over"
         )
-    issue_day = None if dry_run else first
     with _lock(home, f"billing close {month}"):
-        _bill(landing, home, as_of_day, issue_day, accept_missing, target)
-        if dry_run:
-            _print_drafts(home, first)
+        _close(_month(month), as_of_day, landing, home, accept_missing, target, dry_run)
 
 
 @app.command()
@@ -126,13 +124,9 @@ def replay(
     if month > last:
         raise UsageError(f"--from {from_month} is after --to {to_month}")
     with _lock(home, f"billing replay --from {from_month} --to {to_month}"):
-        closed = _closed_through(home)
         while month <= last:
             first = _next_month(month)
-            if closed is not None and first < closed:
-                print(f"{month:%Y-%m} is closed already")
-            else:
-                _bill(landing, home, first, first, accept_missing, target)
+            _close(month, first, landing, home, accept_missing, target)
             month = first
 
 
@@ -223,6 +217,7 @@ def _bill(
     accept_missing: list[str],
     target: str | None,
     max_adjustment: Decimal | None = None,
+    close_month: date | None = None,
 ) -> None:
     from orchestration.run import Settings, run_billing
     from orchestration.summary import print_summary
@@ -233,6 +228,7 @@ def _bill(
             landing,
             as_of,
             issue_through,
+            close_month,
             tuple(accept_missing),
             target,
             max_adjustment,
@@ -241,24 +237,34 @@ def _bill(
     print_summary(home, as_of, issued)
 
 
-def _print_drafts(home: Path, through: date) -> None:
-    from orchestration.summary import print_drafts
+def _close(
+    month: date,
+    as_of: date,
+    landing: Path,
+    home: Path,
+    accept_missing: list[str],
+    target: str | None,
+    dry_run: bool = False,
+) -> None:
+    from orchestration.closing import check_order, closing_of_home, following
+    from orchestration.summary import print_close, print_drafts, print_postings
 
-    print_drafts(home, through)
-
-
-def _closed_through(home: Path) -> date | None:
-    from orchestration.home import Home
-    from orchestration.keys import Keys
-    from orchestration.ledger import closed_through, open_ledger
-    from orchestration.warehouse import open_files
-
-    state = Home(home)
-    if not state.ledger.exists():
-        return None
-    with open_files(state, Keys.of(state)) as connection:
-        open_ledger(connection)
-        return closed_through(connection)
+    first = following(month)
+    last = closing_of_home(home)
+    if last is not None and month <= last.month and last.is_kept:
+        print(
+            f"{month:%Y-%m} is closed already; nothing was posted. What came since is "
+            f"posted with the close of {following(last.month):%Y-%m}"
+        )
+        return
+    check_order(last, month)
+    if dry_run:
+        _bill(landing, home, as_of, None, accept_missing, target)
+        print_drafts(home, first)
+        print_postings(home, month)
+    else:
+        _bill(landing, home, as_of, first, accept_missing, target, close_month=month)
+        print_close(home, month)
 
 
 def _percent(option: str, text: str | None) -> Decimal | None:

@@ -13,6 +13,8 @@ from orchestration.contract_rules import TIERED_MODELS, minor_unit
 from orchestration.receivable_specs import LANDED_TABLES
 
 Rejections = Iterator[tuple[Row, str | None, str]]
+# The reason begins so where another row is the cause.
+FOLLOWS = "refers to a rejected row"
 
 _NEVER_CHANGES = {
     "contract_lines": (
@@ -354,7 +356,7 @@ def _broken(book: Book, row: Row, target: tuple[str, str], value: object) -> str
         return f"is not in {table} (as known by the as-of day); add it there or mend it"
     if any(one is row or not one.problems for one in found):
         return None
-    return f"refers to a rejected row, {found[0].place}; mend that row"
+    return f"{FOLLOWS}, {found[0].place}; mend that row"
 
 
 def _differ(one: Row, other: Row, column: str) -> bool:

@@ -6,11 +6,9 @@ only it knows on which line a row begins when cells hold line breaks.
 
 import csv
 import difflib
-import gzip
 import hashlib
 import io
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -33,6 +31,7 @@ from orchestration.contract_specs import (
 )
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile
+from orchestration.readers.csv_lines import UnreadableFile, chunks
 
 # An answer in SQL and in Python: 32-bit whole numbers.
 _LARGEST_WHOLE = 2**31 - 1
@@ -294,13 +293,9 @@ def _csv(file: LandedFile) -> pandas.DataFrame:
 
 def _text(file: LandedFile) -> str:
     try:
-        content = file.path.read_bytes()
-        if file.name.endswith(".gz"):
-            content = gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise BillingError(
-            f"{file.name} cannot be read ({error}). Land the file again, complete."
-        ) from error
+        content = b"".join(chunks(file.path))
+    except UnreadableFile as error:
+        raise BillingError(f"{file.name} {error}.") from error
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -16,10 +16,11 @@ import duckdb
 import pandas
 import pyarrow
 
-from orchestration.contract_comparisons import compare_rows
+from orchestration.contract_comparisons import FOLLOWS, compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
 from orchestration.contract_rules import ROW_RULES, judge_row
 from orchestration.contract_specs import TEXT, WHOLE, TableSpec
+from orchestration.dunning_policies import check_policies
 from orchestration.errors import BillingError
 from orchestration.landed_files import (
     LandedFile,
@@ -31,6 +32,7 @@ from orchestration.receivable_rules import RECEIVABLE_RULES, overlapping_holds
 from orchestration.receivable_specs import LANDED_TABLES
 
 _RULES = ROW_RULES | RECEIVABLE_RULES
+_FOLDERS = ("contracts", "receivables")
 
 # By these a row without a contract_id is known to be of another row's contract.
 _OWNED_BY = ("line_id", "commitment_id", "milestone_id", "amendment_id")
@@ -96,7 +98,19 @@ def load_contract_tables(
     trusted; the tables then stay as they were.
     """
     with _uncollected():
-        return _load(connection, landing, as_of)
+        return _load(connection, landing, as_of, _FOLDERS)
+
+
+def load_receivables(
+    connection: duckdb.DuckDBPyConnection, landing: Path, as_of: date
+) -> ContractIntake:
+    """Replaces the raw tables of `receivables/` alone, in one transaction.
+
+    Rows are judged by the contract tables as they lie there now, which stay as they
+    were loaded. Raises BillingError as `load_contract_tables` does.
+    """
+    with _uncollected():
+        return _load(connection, landing, as_of, ("receivables",))
 
 
 @contextmanager
@@ -112,8 +126,12 @@ def _uncollected() -> Iterator[None]:
 
 
 def _load(
-    connection: duckdb.DuckDBPyConnection, landing: Path, as_of: date
+    connection: duckdb.DuckDBPyConnection,
+    landing: Path,
+    as_of: date,
+    folders: tuple[str, ...],
 ) -> ContractIntake:
+    check_policies()
     check_landing(landing)
     warnings = unknown_entries(landing)
     files = {
@@ -140,7 +158,11 @@ def _load(
     owners = _owners(rows)
     rejected = [row for row in rows if row.problems]
     held, unowned = _held(rejected, owners)
-    tables = {name: _frame(spec, rows) for name, spec in LANDED_TABLES.items()}
+    tables = {
+        name: _frame(spec, rows)
+        for name, spec in LANDED_TABLES.items()
+        if spec.folder in folders
+    }
     logs = {
         "rejected_rows": [
             (row.source_file, row.line, *_told(problem), owners.get(id(row)))
@@ -173,7 +195,10 @@ def _load(
             for file, name, of_file in read
         ],
     }
-    _write(connection, tables, logs)
+    if folders == _FOLDERS:
+        _write(connection, tables, logs)
+    else:
+        _write(connection, tables, {}, _of_folders(logs, folders))
     return ContractIntake(
         rows={name: len(frame) for name, frame in tables.items()},
         rejected=len(rejected),
@@ -253,20 +278,36 @@ def _owners(rows: list[Row]) -> dict[int, str]:
 def _held(
     rejected: list[Row], owners: dict[int, str]
 ) -> tuple[dict[str, str], list[str]]:
-    """Held contracts with the first rejection of each, and rows that are nobody's."""
-    held: dict[str, str] = {}
+    """Held contracts with a rejection of each, and rows that are nobody's.
+
+    Of several it is the first that another row is not the cause of; if each has such a
+    cause, that of the contract's own row.
+    """
+    found: dict[str, list[tuple[Row, Problem]]] = {}
     unowned = []
     for row in rejected:
         if not LANDED_TABLES[row.table].of_contract or not row.is_known:
             continue
         if id(row) in owners:
-            held.setdefault(owners[id(row)], _in_words(row, row.problems[0]))
+            of_contract = found.setdefault(owners[id(row)], [])
+            of_contract += [(row, problem) for problem in row.problems]
         else:
             unowned.append(
                 f"{row.place}: it cannot be told whose contract this rejected row is "
                 "of, so it holds none."
             )
-    return dict(sorted(held.items())), unowned
+    held = {
+        contract_id: _in_words(*min(told, key=_distance))
+        for contract_id, told in sorted(found.items())
+    }
+    return held, unowned
+
+
+def _distance(told: tuple[Row, Problem]) -> tuple[bool, bool]:
+    """How far a rejection is from its cause, for order."""
+    row, problem = told
+    follows = problem.reason.startswith(FOLLOWS)
+    return follows, follows and row.table != "contracts"
 
 
 def _in_words(row: Row, problem: Problem) -> str:
@@ -298,11 +339,23 @@ def _frame(spec: TableSpec, rows: list[Row]) -> pandas.DataFrame:
     return pandas.DataFrame(cells, dtype=object)
 
 
+def _of_folders(
+    logs: dict[str, list[tuple]], folders: tuple[str, ...]
+) -> dict[str, list[tuple]]:
+    """Rows of the logs that are of files of these folders, by the name of the file."""
+    return {
+        name: [row for row in logs[name] if row[0].split("/")[0] in folders]
+        for name in ("rejected_rows", "contract_files")
+    }
+
+
 def _write(
     connection: duckdb.DuckDBPyConnection,
     tables: dict[str, pandas.DataFrame],
     logs: dict[str, list[tuple]],
+    partly: dict[str, list[tuple]] | None = None,
 ) -> None:
+    """Tables and logs anew; of the logs in `partly`, what is of receivables/ alone."""
     landed = {
         name: _arrow(frame, LANDED_TABLES[name].columns)
         for name, frame in tables.items()
@@ -316,6 +369,13 @@ def _write(
             connection.execute(
                 f"create or replace table raw.{name} as select * from landed_rows"
             )
+            connection.unregister("landed_rows")
+        for name, rows in (partly or {}).items():
+            connection.execute(
+                f"delete from raw.{name} where source_file like 'receivables/%'"
+            )
+            connection.register("landed_rows", _log(name, rows))
+            connection.execute(f"insert into raw.{name} select * from landed_rows")
             connection.unregister("landed_rows")
         connection.commit()
     except duckdb.Error:

@@ -87,7 +87,7 @@ def run_unit_tests() -> list[NodeResult]:
         "--select",
         "test_type:unit",
         "--vars",
-        json.dumps({"as_of": "2026-01-01", "issue_through": ""}),
+        json.dumps({"as_of": "2026-01-01", "issue_through": "", "close_month": ""}),
     ]
     result = _invoke(dbtRunner(manifest=manifest()), arguments, None)
     return [_node_result(node) for node in result.result.results]

@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
-from orchestration import ledger
+import duckdb
+
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.issued_scope import scope
 from orchestration.keys import Keys
+from orchestration.ledger_chain import HEADER, LINE, SHARE
 from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
@@ -30,14 +32,19 @@ def invoice_text(home_path: Path, number: str) -> str:
             number,
             detail={"keys": ["ledger"], **scope(connection, [number])},
         )
-        header = _rows(connection, f"{ledger.HEADER}, content_hash", "invoices", number)
-        if not header:
-            raise BillingError(
-                f"there is no invoice {number}; "
-                "finance.invoices of the publication lists them"
-            )
-        lines = _rows(connection, ledger.LINE, "invoice_lines", number)
-        shares = _rows(connection, ledger.SHARE, "invoice_line_facilities", number)
+        return document(connection, number)
+
+
+def document(connection: duckdb.DuckDBPyConnection, number: str) -> str:
+    """The document of an invoice of the ledger; BillingError if it has none."""
+    header = _rows(connection, f"{HEADER}, content_hash", "invoices", number)
+    if not header:
+        raise BillingError(
+            f"there is no invoice {number}; "
+            "finance.invoices of the publication lists them"
+        )
+    lines = _rows(connection, LINE, "invoice_lines", number)
+    shares = _rows(connection, SHARE, "invoice_line_facilities", number)
     return "\n".join(_document(header[0], lines, shares)) + "\n"
 
 

@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection
 import pandas
 
 from orchestration.errors import BillingError
-from orchestration.expectations import ExpectationOutcome
+from orchestration.expectations import Expectation, ExpectationOutcome
 
 
 class ExpectationsProcess:
-    """A process that judges contract tables, one call at a time."""
+    """A process that judges tables, one call at a time."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -27,14 +27,18 @@ class ExpectationsProcess:
         # Hung up on, it ends by itself and leaves nothing behind.
         atexit.register(self._hang_up)
 
-    def validate(self, tables: dict[str, pandas.DataFrame]) -> list[ExpectationOutcome]:
-        """As `validate_contract_tables`, there. Raises BillingError as that does."""
+    def judge(
+        self,
+        expectations: tuple[Expectation, ...],
+        tables: dict[str, pandas.DataFrame],
+    ) -> list[ExpectationOutcome]:
+        """As `expectations.judge`, there. Raises BillingError as that does."""
         try:
-            self._connection.send(tables)
+            self._connection.send((expectations, tables))
             outcome = self._connection.recv()
         except (EOFError, OSError):
             raise BillingError(
-                "Great Expectations ended before it had judged the contract tables; "
+                "Great Expectations ended before it had judged the tables; "
                 "run again, and look at the memory of the machine if it does again"
             ) from None
         if isinstance(outcome, BillingError):
@@ -55,14 +59,14 @@ def expectations_process() -> ExpectationsProcess:
 def _serve(connection: Connection) -> None:
     import great_expectations  # noqa: F401
 
-    from orchestration.expectations import validate_contract_tables
+    from orchestration.expectations import judge
 
     while True:
         try:
-            tables = connection.recv()
+            expectations, tables = connection.recv()
         except EOFError:
             return
         try:
-            connection.send(validate_contract_tables(tables))
+            connection.send(judge(expectations, tables))
         except BillingError as error:
             connection.send(error)

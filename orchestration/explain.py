@@ -6,13 +6,13 @@ due now). Nothing here names an event or a patient: usage is counts by facility 
 
 from pathlib import Path
 
-from orchestration import ledger
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
+from orchestration.ledger_chain import LINE
 from orchestration.story.book import Book, Line, Row
 from orchestration.story.line import story
 from orchestration.warehouse import open_files
@@ -62,7 +62,7 @@ def _text(book: Book, number: str, line_number: int | None) -> list[str]:
             "finance.invoices of the publication lists them"
         )
     lines = book.rows(
-        f"select {ledger.LINE} from ledger.book.invoice_lines "
+        f"select {LINE} from ledger.book.invoice_lines "
         "where invoice_number = $number order by line_number",
         number=number,
     )

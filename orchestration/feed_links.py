@@ -45,6 +45,8 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def locate(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
     """Give the rows in hand that name only a place the facility it belongs to."""
+    if not _has_any(connection, READ, "facility is null and place is not null"):
+        return
     connection.execute(
         f"""
         insert into {PLACE_USES}
@@ -74,6 +76,8 @@ def store(
         connection.execute(
             f"insert into raw.{table} select {of_file}, * from {sent}", [feed, file_id]
         )
+    if not _has_any(connection, MERGES, "true"):
+        return
     connection.execute(
         f"""
         insert into restricted.patient_merges
@@ -185,6 +189,12 @@ def count_merged(connection: duckdb.DuckDBPyConnection, as_of: date) -> None:
             [[token for token, _ in merged], [one for _, one in merged]],
         )
     connection.commit()
+
+
+def _has_any(connection: duckdb.DuckDBPyConnection, table: str, where: str) -> bool:
+    """Whether there is anything to do: most files have none, and there are many."""
+    found = connection.execute(f"select 1 from {table} where {where} limit 1")
+    return found.fetchone() is not None
 
 
 def _latest_places(sent: str = "") -> str:

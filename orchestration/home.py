@@ -38,10 +38,12 @@ class Home:
         self.spill = self.work / "spill"
         self.dagster = self.work / "dagster"
         self.dbt_target = self.work / "target"
+        self.expectations = self.work / "expectations"
         self.published = self.path / "published"
         self.publication = self.published / "billing.duckdb"
         self.closes = self.published / "closes"
         self.replaced = self.path / "replaced"
+        self.outbox = self.path / "outbox"
 
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""

@@ -6,10 +6,13 @@ import dagster as dg
 
 from orchestration import progress
 from orchestration.billing_run import BillingRun
+from orchestration.contract_expectations import (
+    CONTRACT_EXPECTATIONS,
+    contract_frames,
+)
 from orchestration.contract_tables import load_contract_tables
 from orchestration.errors import BillingError
-from orchestration.expectations import EXPECTATIONS
-from orchestration.expectations_process import expectations_process
+from orchestration.judgement import check_specs
 from orchestration.receivable_specs import LANDED_TABLES
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
@@ -23,14 +26,7 @@ _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
         dg.AssetSpec(["raw", name], group_name="landing", kinds={"pandas"})
         for name in (*LANDED_TABLES, *_LOGS)
     ],
-    check_specs=[
-        dg.AssetCheckSpec(
-            expectation.name,
-            asset=dg.AssetKey(["raw", expectation.table]),
-            blocking=True,
-        )
-        for expectation in EXPECTATIONS
-    ],
+    check_specs=check_specs(CONTRACT_EXPECTATIONS, "raw"),
 )
 def contract_tables(
     context: dg.AssetExecutionContext, billing_run: BillingRun
@@ -54,22 +50,9 @@ def contract_tables(
             metadata={"dagster/row_count": counts[name]} if name in counts else {},
         )
     progress.stage("Checking contract tables")
-    failed = []
-    for outcome in expectations_process().validate(intake.tables):
-        yield dg.AssetCheckResult(
-            asset_key=["raw", outcome.table],
-            check_name=outcome.name,
-            passed=outcome.success,
-            metadata={
-                "rows that fail": outcome.unexpected_count,
-                "places": "; ".join(outcome.places),
-            },
-        )
-        if not outcome.success:
-            where = "; ".join(outcome.places) or outcome.table
-            failed.append(f"expectation {outcome.name} fails: {where}")
-    if failed:
-        raise BillingError(". ".join(failed) + ". Mend the rows; nothing was issued")
+    yield from billing_run.judgement.results(
+        CONTRACT_EXPECTATIONS, contract_frames(intake.tables), "raw"
+    )
 
 
 @dg.multi_asset(

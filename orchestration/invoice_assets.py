@@ -9,10 +9,18 @@ from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
 from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
+from orchestration.closing import (
+    append_closing,
+    keep_publication,
+    kept_publication,
+    last_closing,
+)
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.heads import keep_heads
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
+from orchestration.profile_assets import PROFILE_KEYS
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
 
@@ -22,7 +30,15 @@ _LEDGER_TABLES = (
     "invoice_lines",
     "invoice_line_facilities",
     "billed_usage",
+    "closings",
+    "posted_revenue",
+    "journal_lines",
     "notice_events",
+)
+
+# What a closing adds to.
+_CLOSED = " ".join(
+    f"source:ledger.{name}+" for name in ("closings", "posted_revenue", "journal_lines")
 )
 
 
@@ -50,7 +66,11 @@ def ledger_tables(billing_run: BillingRun) -> Iterator[dg.MaterializeResult]:
             )
 
 
-@dg.asset(key=["issue", "issued_invoices"], group_name="issue", deps=issuable_keys())
+@dg.asset(
+    key=["issue", "issued_invoices"],
+    group_name="issue",
+    deps=[*issuable_keys(), *PROFILE_KEYS],
+)
 def issued_invoices(
     context: dg.AssetExecutionContext, billing_run: BillingRun
 ) -> dg.MaterializeResult:
@@ -87,7 +107,36 @@ def issued_invoices(
     )
 
 
-@dg.asset(group_name="publication", deps=[issued_invoices])
+@dg.asset(key=["close", "closed_month"], group_name="close", deps=[issued_invoices])
+def closed_month(
+    context: dg.AssetExecutionContext, billing_run: BillingRun
+) -> dg.MaterializeResult:
+    """What is due of a month and those before it is posted, with its closing (V3).
+
+    Runs only after what was issued is built and checked again; what depends on the
+    ledger is built once more. A month that was closed before posts nothing.
+    """
+    month = billing_run.closing_month
+    if month is None:
+        return dg.MaterializeResult(metadata={"posted rows": 0})
+    billing_run.require_checked()
+    progress.stage(f"Closing {month:%Y-%m}")
+    with open_files(billing_run.state, billing_run.keyring) as connection:
+        closing = append_closing(connection, billing_run.as_of_day, month)
+    if closing is None:
+        return dg.MaterializeResult(metadata={"posted rows": 0})
+    billing_run.log_closing(closing)
+    results = build(billing_run, _CLOSED, "Building what the closing changes")
+    log_models(context, results)
+    problem = failure_message(results)
+    if problem:
+        raise BillingError(f"after {month:%Y-%m} was closed, {problem}")
+    return dg.MaterializeResult(
+        metadata={"posted rows": closing.posted_rows, "ledger head": closing.head}
+    )
+
+
+@dg.asset(group_name="publication", deps=[closed_month])
 def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     """The finance and quality schemas as one file for BI tools, swapped in whole."""
     billing_run.require_checked()
@@ -95,12 +144,19 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
     home = billing_run.state
     with open_files(home, billing_run.keyring) as connection:
         rows = publish(connection, home)
-    AuditLog(home.audit).append(
+    log = AuditLog(home.audit)
+    log.append(
         "publish",
         home.publication.name,
         detail={"tables": rows, "sha256": file_digest(home.publication)},
         rows=sum(rows.values()),
     )
     with open_files(home, billing_run.keyring) as connection:
-        audit_log.load(connection, AuditLog(home.audit))
+        closing = last_closing(connection)
+        if closing is not None and not closing.is_kept:
+            head = keep_publication(connection, home, closing)
+            kept = kept_publication(home, closing.month)
+            log.append("keep", f"closes/{kept.name}", ledger_head=head)
+            keep_heads(home, closing.month)
+        audit_log.load(connection, log)
     return dg.MaterializeResult(metadata=dict(rows))

@@ -45,7 +45,7 @@ def billing_models(
     problem = failure_message(results)
     if problem:
         raise BillingError(f"{problem}. Nothing was issued")
-    billing_run.mark_checked()
+    billing_run.mark_built()
 
 
 def build(billing_run: BillingRun, select: str | None, title: str) -> list[NodeResult]:

@@ -25,9 +25,9 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]
     try:
         rows = _copy(connection, temporary)
         temporary.chmod(PRIVATE_FILE)
-        _to_disk(temporary)
+        to_disk(temporary)
         os.replace(temporary, target)
-        _to_disk(target.parent)
+        to_disk(target.parent)
     except BillingError:
         _remove(temporary)
         raise
@@ -71,7 +71,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     return rows
 
 
-def _to_disk(path: Path) -> None:
+def to_disk(path: Path) -> None:
+    """Wait until a file or directory is safely on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -28,6 +28,7 @@ class Settings:
     landing: Path
     as_of: date
     issue_through: date | None = None
+    close_month: date | None = None
     accept_missing: tuple[str, ...] = ()
     target: str | None = None
     max_adjustment: Decimal | None = None
@@ -84,6 +85,9 @@ def _execute(settings: Settings, home: Home) -> None:
         "as_of": settings.as_of.isoformat(),
         "issue_through": (
             settings.issue_through.isoformat() if settings.issue_through else ""
+        ),
+        "close_month": (
+            f"{settings.close_month:%Y-%m}" if settings.close_month else ""
         ),
         "accept_missing": list(settings.accept_missing),
         "max_adjustment": (

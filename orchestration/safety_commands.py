@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.errors import UsageError
+from orchestration.errors import BillingError, UsageError
 from orchestration.options import (
     DEFAULT_HOME,
     AsOfOption,
@@ -19,6 +19,34 @@ from orchestration.options import (
 app = typer.Typer()
 keys = typer.Typer(help="Keys of the encrypted files.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+
+
+@app.command()
+def verify(
+    home: HomeOption = DEFAULT_HOME,
+    expect: Annotated[
+        list[str],
+        typer.Option(
+            "--expect",
+            metavar="HEAD",
+            help="A head kept elsewhere, of ledger or log; may be repeated.",
+        ),
+    ] = [],  # noqa: B006
+) -> None:
+    """Make every hash, total and chain again, and name what differs."""
+    from orchestration.audit import AuditLog
+    from orchestration.home import Home
+    from orchestration.verify import verify as check
+
+    with stopped_in_words(), Home(home).lock("billing verify"):
+        found = check(Home(home), expect)
+        for line in found.in_words():
+            print(line)
+        AuditLog(Home(home).audit).append(
+            "verify", "ledger, audit log", detail={"problems": len(found.problems)}
+        )
+    if found.problems:
+        raise BillingError(f"{len(found.problems)} problems; the lines above name them")
 
 
 @app.command()

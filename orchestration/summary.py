@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.contract_comparisons import FOLLOWS
+from orchestration.heads import heads_of
 from orchestration.home import Home
 
 _console = Console(highlight=False)
@@ -49,6 +51,53 @@ def print_drafts(home_path: Path, through: date) -> None:
             _console.print(f"Nothing would be issued through {through}.")
 
 
+def print_postings(home_path: Path, month: date) -> None:
+    """What closing would post for a month and, as catch-up, for those before it."""
+    _print_by_currency(
+        home_path,
+        f"Would be posted with the close of {month:%Y-%m}",
+        ("Of the month", "Catch-up", "Contracts"),
+        "select currency, "
+        "coalesce(sum(amount) filter (revenue_month = $1), 0.00), "
+        "coalesce(sum(amount) filter (revenue_month < $1), 0.00), "
+        "count(distinct contract_id) from finance.revenue_schedule "
+        "where status = 'scheduled' and revenue_month <= $1 "
+        "group by currency order by currency",
+        month,
+    )
+
+
+def print_close(home_path: Path, month: date) -> None:
+    """A closed month in figures: what was billed and recognised, what is left."""
+    _print_by_currency(
+        home_path,
+        f"Closed {month:%Y-%m}",
+        ("Billed", "Recognized", "Deferred", "Unbilled"),
+        "select currency, sum(billed), sum(recognized), sum(deferred_closing), "
+        "sum(unbilled_closing) from finance.contract_balances where month = $1 "
+        "group by currency order by currency",
+        month,
+    )
+    heads = heads_of(Home(home_path))
+    _console.print(f"Head of the ledger:    {heads.ledger}", soft_wrap=True)
+    _console.print(f"Head of the audit log: {heads.audit}", soft_wrap=True)
+    _console.print("Keep both elsewhere: billing verify --expect HEAD compares")
+
+
+def _print_by_currency(
+    home_path: Path, title: str, headings: tuple[str, ...], sql: str, month: date
+) -> None:
+    home = Home(home_path)
+    with duckdb.connect(str(home.publication), read_only=True) as connection:
+        rows = connection.execute(sql, [month]).fetchall()
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for heading in ("Currency", *headings):
+        table.add_column(heading, justify="right" if heading != "Currency" else "left")
+    for currency, *figures in rows:
+        table.add_row(currency, *(f"{figure:,}" for figure in figures))
+    _console.print(table if rows else f"{title}: nothing.")
+
+
 def _print_invoices(
     connection: duckdb.DuckDBPyConnection, title: str, invoice_ids: list[str]
 ) -> None:
@@ -81,9 +130,13 @@ def _print_problems(connection: duckdb.DuckDBPyConnection) -> None:
     for contract_id, source_file, line, column, reason in connection.execute(
         "select contract_id, source_file, line, column_name, reason from ("
         "select *, row_number() over (partition by contract_id "
-        "order by source_file, line, column_name) as place "
+        # First what must be mended, last what only follows from it.
+        "order by starts_with(reason, $1), "
+        "source_file like 'contracts/contracts%' desc, "
+        "source_file, line, column_name) as place "
         "from quality.rejected_rows where contract_id is not null) where place = 1 "
-        "order by contract_id"
+        "order by contract_id",
+        [FOLLOWS],
     ).fetchall():
         _console.print(
             f"[yellow]Held:[/yellow] contract {contract_id}: "

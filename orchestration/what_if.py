@@ -22,6 +22,7 @@ from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.last_run import LastRun, last_published_run
 from orchestration.project import DBT_PROJECT_VARIABLE, PROJECT_DIR
 from orchestration.run import Settings, run_billing
 from orchestration.warehouse import open_files
@@ -85,10 +86,10 @@ def what_if(
     if models is not None and not any(models.rglob("*.sql")):
         raise BillingError(f"{models}: no SQL file in it; give a folder of dbt models")
     home = Home(home_path)
-    last_landing, last_day = _last_run(home)
+    last = _today(home)
     if landing is not None:
         landing = landing.absolute()
-    day = as_of or last_day
+    day = as_of or last.as_of
     with home.lock("billing what-if"):
         keys = Keys.of(home)
         AuditLog(home.audit).append(
@@ -97,11 +98,11 @@ def what_if(
             detail={"keys": ["warehouse", "ledger"], "as_of": day.isoformat()},
         )
         with _copy(home) as copy:
-            settings = Settings(copy.path, last_landing, day)
+            settings = Settings(copy.path, last.landing, day)
             run_billing(settings)
             with open_files(copy, keys) as connection:
                 today = [_amounts(connection, sql) for sql in (_DRAFTS, _DUE)]
-            changed = Settings(copy.path, landing or last_landing, day)
+            changed = Settings(copy.path, landing or last.landing, day)
             if models is None:
                 project = PROJECT_DIR
                 run_billing(changed)
@@ -163,21 +164,15 @@ def _in_words(key: tuple) -> Iterator[str]:
         )
 
 
-def _last_run(home: Home) -> tuple[Path, date]:
-    """Landing directory and as-of day of the run that published last."""
-    run = published = None
-    if home.audit.exists():
-        for row in AuditLog(home.audit).rows():
-            if row["action"] == "run":
-                run = row
-            elif row["action"] == "publish":
-                published = run
-    if published is None:
+def _today(home: Home) -> LastRun:
+    """The run that published last, with which all else is compared."""
+    run = last_published_run(home)
+    if run is None:
         raise BillingError(
             f"{home.path}: nothing was billed here yet, so there is nothing to compare "
             "with; begin with `billing run`"
         )
-    return Path(published["object"]), date.fromisoformat(published["detail"]["as_of"])
+    return run
 
 
 @contextmanager

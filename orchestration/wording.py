@@ -3,6 +3,8 @@
 import textwrap
 from decimal import Decimal
 
+from orchestration.contract_rules import currency_decimals
+
 WIDTH = 100
 
 
@@ -29,3 +31,8 @@ def wrapped(first: str, words: str) -> list[str]:
     return textwrap.wrap(
         words, WIDTH, initial_indent=first, subsequent_indent=" " * len(first)
     )
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """An amount in the decimals of its currency: 1,234.50 USD, 10,000 JPY."""
+    return f"{amount:,.{currency_decimals().get(currency, 2)}f} {currency}"

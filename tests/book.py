@@ -17,12 +17,17 @@ class Book:
     """Rows of all tables by the step at which they land (1, 2, …)."""
 
     rows: list[tuple[int, int, str, str, Row]] = field(default_factory=list)
+    files: list[tuple[int, str, str]] = field(default_factory=list)
 
     def land(self, path: str, *rows: Row, since: int = 1, until: int = 99) -> "Book":
         """Land rows in `{path}.csv`, e.g. contracts/contracts/clinic, at some steps."""
         for row in rows:
             self.rows.append((since, until, path, row.get("event_id", ""), row))
         return self
+
+    def land_file(self, path: str, text: str, since: int = 1) -> None:
+        """Land a file that is no table, as it is, from a step on."""
+        self.files.append((since, path, text))
 
     def write(self, landing: Path, step: int) -> None:
         """Write the landing directory as it is at a step."""
@@ -38,6 +43,11 @@ class Book:
                 writer = csv.DictWriter(out, columns, restval="")
                 writer.writeheader()
                 writer.writerows(rows)
+        for since, path, text in self.files:
+            if since <= step:
+                file = landing / path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding="utf-8", newline="")
 
 
 class Scenario:

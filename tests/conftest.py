@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -109,11 +109,19 @@ def billed_book(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BilledBook
     for step, day in CLOSES.items():
         shutil.rmtree(landing, ignore_errors=True)
         book().write(landing, step)
-        billing(
-            *("run", "--home", home, "--landing", landing),
-            *("--as-of", day, "--issue-through", day),
-        )
+        month = day - timedelta(days=1)
+        billing("close", f"{month:%Y-%m}", "--home", home, "--landing", landing)
         kept = place / f"close{step}.duckdb"
         shutil.copy(home / "published" / "billing.duckdb", kept)
         closes[step] = Close(kept)
     yield BilledBook(home, landing, closes)
+
+
+@pytest.fixture(scope="session")
+def dunning_sql(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, tuple[str, str]]:
+    """The models of receivables, compiled once: table and SQL of each."""
+    from dunning_models import compiled
+
+    return compiled(tmp_path_factory.mktemp("compiled"))

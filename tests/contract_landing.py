@@ -11,6 +11,8 @@ from orchestration.contract_tables import load_contract_tables
 
 LINES, CARDS, COMMITMENTS = "contract_lines", "rate_cards", "commitments"
 AS_OF = date(2026, 7, 1)
+# Whom a bad row holds: the first contract, or none.
+NC, NOBODY = {"nc"}, set()
 # Two customers with a contract each; rows are on lines 2, 3, … of their files.
 BASE = {
     "customers": [

@@ -1,17 +1,16 @@
-"""Bad contract rows, each with what must be said of it."""
+"""Contract rows that are bad by themselves, each with what must be said of it."""
 
 from contract_landing import (
-    BASE,
     CARDS,
     COMMITMENTS,
     LINES,
+    NC,
+    NOBODY,
     RERATE,
     USAGE,
     add,
     edit,
 )
-
-NC, NOBODY = {"nc"}, set()
 
 # What is landed; where it is rejected; a piece of the reason that says what to do or
 # which rule it is; whom it holds. A new line stands on line 5 of its file.
@@ -248,180 +247,4 @@ MEANINGS = [
         "(M3)",
         NC,
     ),
-]
-COMPARISONS = [
-    (
-        [add(LINES, rate_card_id="none")],
-        LINES,
-        5,
-        "rate_card_id",
-        "not in rate_cards",
-        NC,
-    ),
-    (
-        [add(LINES, contract_id="gone")],
-        LINES,
-        5,
-        "contract_id",
-        "not in contracts",
-        {"gone"},
-    ),
-    (
-        [add(LINES, amendment_id="gone")],
-        LINES,
-        5,
-        "amendment_id",
-        "not in amendments",
-        NC,
-    ),
-    ([add(LINES, amendment_id="sa")], LINES, 5, "amendment_id", "of contract sc", NC),
-    (
-        [add("contract_facilities", facility_id="gone")],
-        "contract_facilities",
-        4,
-        "facility_id",
-        "not in facilities",
-        NC,
-    ),
-    (
-        [add("contract_facilities", facility_id="s1")],
-        "contract_facilities",
-        4,
-        "facility_id",
-        "of customer south, the contract is one of north (U1)",
-        NC,
-    ),
-    (
-        [edit("facility_identifiers", 2, facility_id="gone")],
-        "facility_identifiers",
-        2,
-        "facility_id",
-        "add it there",
-        NOBODY,
-    ),
-    ([add("baas", customer_id="gone")], "baas", 3, "customer_id", "not in", NOBODY),
-    ([add(LINES, base_line_id="gone")], LINES, 5, "base_line_id", "not in", NC),
-    ([add(LINES, base_line_id="ss")], LINES, 5, "base_line_id", "of contract sc", NC),
-    (
-        [add(LINES, pricing_model="percentage", percentage="9", base_line_id="new")],
-        LINES,
-        5,
-        "base_line_id",
-        "percentage line itself (R4)",
-        NC,
-    ),
-    ([add(COMMITMENTS, line_id="ss")], COMMITMENTS, 2, "line_id", "of contract sc", NC),
-    ([add(COMMITMENTS, line_id="ns")], COMMITMENTS, 2, "line_id", "no units (M2)", NC),
-    (
-        [add(COMMITMENTS, line_id="ns", true_up="rerate")],
-        COMMITMENTS,
-        2,
-        "line_id",
-        "volume line with tier_scope contract_year",
-        NC,
-    ),
-    (
-        [add(COMMITMENTS, effective_on="2026-02-01", **RERATE)],
-        COMMITMENTS,
-        2,
-        "effective_on",
-        "anniversary (M3)",
-        NC,
-    ),
-    (
-        [add(COMMITMENTS, **RERATE), add(COMMITMENTS, commitment_id="two", **RERATE)],
-        COMMITMENTS,
-        3,
-        "line_id",
-        "already, quantity in",
-        NC,
-    ),
-    (
-        [
-            add(LINES, pricing_model="package", package_size="9", **USAGE),
-            add(COMMITMENTS, line_id="new"),
-        ],
-        COMMITMENTS,
-        2,
-        "shortfall_price",
-        "(M2)",
-        NC,
-    ),
-    (
-        [add(COMMITMENTS, kind="spend", line_id="", committed="10.005")],
-        COMMITMENTS,
-        2,
-        "committed",
-        "minor unit of USD",
-        NC,
-    ),
-    (
-        [edit("contracts", 2, currency="JPY"), add("milestones", amount="10.5")],
-        "milestones",
-        2,
-        "amount",
-        "minor unit of JPY, which has 0",
-        NC,
-    ),
-    (
-        [
-            add(CARDS, unit_price=""),
-            add(LINES, pricing_model="graduated", unit_price="", rate_card_id="own"),
-        ],
-        LINES,
-        5,
-        "rate_card_id",
-        "unit_price in tier 1 (U6)",
-        NC,
-    ),
-    (
-        [add(CARDS), add(LINES, pricing_model="stairstep", rate_card_id="own")],
-        LINES,
-        5,
-        "rate_card_id",
-        "flat_fee in tier 1 (U6)",
-        NC,
-    ),
-    *[
-        (
-            [add(LINES, line_id="ns", effective_on="2026-04-01", **change)],
-            LINES,
-            5,
-            column,
-            "contract_lines.csv line 2 and never changes (T3)",
-            NC,
-        )
-        for column, change in {
-            "pricing_model": {"pricing_model": "flat"},
-            "billing_frequency": {"billing_frequency": "annual"},
-            "billing_timing": {"billing_timing": "arrears"},
-            "quantity_basis": {"quantity_basis": "covered_facilities"},
-            "base_line_id": {"base_line_id": "ne"},
-        }.items()
-    ],
-    *[
-        (
-            [add(LINES, **(BASE[LINES][2] | {"effective_on": "2026-04-01"} | change))],
-            LINES,
-            5,
-            column,
-            "(T3)",
-            NC,
-        )
-        for column, change in {
-            "meter": {"meter": "procedure"},
-            "tier_scope": {"tier_scope": ""},
-        }.items()
-    ],
-    *[
-        (
-            [add(COMMITMENTS), add(COMMITMENTS, effective_on="2026-05-01", **change)],
-            COMMITMENTS,
-            3,
-            column,
-            "end the commitment",
-            NC,
-        )
-        for column, change in {"period": {"period": "billing_period"}}.items()
-    ],
 ]

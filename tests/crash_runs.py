@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import intake_assets, progress, run
+from orchestration import judgement, progress, run
 from orchestration.audit import AuditLog
 from orchestration.home import Home
 from orchestration.keys import Keys
@@ -34,7 +34,9 @@ from orchestration.warehouse import open_files
 DAY = date(2026, 5, 1)
 # Seconds after which a fork that should have killed itself is ended; the test fails.
 PATIENCE = 120
+MONTH = date(2026, 4, 1)
 ISSUING = "Issuing invoices through 2026-05-01"
+CLOSING = "Closing 2026-04"
 # How often a run is killed in each stage, at even distances.
 KILLS = {
     "Loading contract tables": 4,
@@ -42,6 +44,8 @@ KILLS = {
     "Building models": 6,
     ISSUING: 6,
     "Building what the ledger changes": 4,
+    CLOSING: 6,
+    "Building what the closing changes": 4,
     "Publishing": 4,
 }
 # And at the very moments that matter: before or after a call returned.
@@ -50,16 +54,31 @@ MOMENTS = {
         ("orchestration.ledger._append", "after"),
         ("orchestration.billing_run.BillingRun.log_issue", "before"),
     ],
-    "Publishing": [("os.replace", "before"), ("os.replace", "after")],
+    CLOSING: [
+        ("orchestration.closing._append", "after"),
+        ("orchestration.billing_run.BillingRun.log_closing", "before"),
+    ],
+    "Publishing": [
+        ("os.replace", "before"),
+        ("os.replace", "after"),
+        ("orchestration.invoice_assets.keep_publication", "before"),
+        ("orchestration.invoice_assets.keep_publication", "after"),
+    ],
 }
 
 
 @dataclass(frozen=True)
 class State:
-    """What a home holds that people rely on."""
+    """What a home holds that people rely on.
+
+    `issued` are invoices with their content hashes, `posted` the rows that issues and
+    closings booked, by kind, and `records` the hashes of what was booked in one go.
+    """
 
     issued: dict[str, str]
     closed: int
+    posted: dict[str, int]
+    records: list[str]
     published: str
 
     @classmethod
@@ -74,7 +93,25 @@ class State:
             (closed,) = connection.execute(
                 "select count(*) from ledger.book.issues"
             ).fetchone()
-        return cls(dict(issued), closed, _content(home.publication))
+            posted = connection.execute(
+                "select kind, count(*) from ledger.book.journal_lines group by kind "
+                "union all select 'posted revenue', count(*) "
+                "from ledger.book.posted_revenue "
+                "union all select 'closings', count(*) from ledger.book.closings"
+            ).fetchall()
+            # Those of kept publications aside: a file's bytes are not always the same.
+            records = connection.execute(
+                "select hash from (select hash from ledger.book.issues union all "
+                "select hash from ledger.book.closings union all "
+                "select hash from ledger.book.postings) order by hash"
+            ).fetchall()
+        return cls(
+            dict(issued),
+            closed,
+            dict(posted),
+            [digest for (digest,) in records],
+            _content(home.publication),
+        )
 
 
 def _content(publication: Path) -> str:
@@ -99,12 +136,12 @@ def _words(moment: float | tuple[str, str]) -> str:
 class Passed:
     """In the place of Great Expectations: killing that is not what this is about."""
 
-    def validate(self, tables: object) -> list:
-        from orchestration.expectations import EXPECTATIONS, ExpectationOutcome
+    def judge(self, expectations: tuple, tables: object) -> list:
+        from orchestration.expectations import ExpectationOutcome
 
         return [
-            ExpectationOutcome(one.table, one.name, True, 0, [], [])
-            for one in EXPECTATIONS
+            ExpectationOutcome(one.table, one.name, True, 0, 0, [])
+            for one in expectations
         ]
 
 
@@ -191,6 +228,7 @@ def what_is_left(
         "killed": ended == -signal.SIGKILL,
         "issued": left.issued,
         "closed": left.closed,
+        "posted": left.posted,
         "published": left.published,
         "audit": AuditLog(Home(home).audit).problems(),
         "home": str(copy),
@@ -212,14 +250,14 @@ def kill_at(name: str, when: str) -> None:
 
 def main(billed: Path, landing: Path, place: Path) -> None:
     """Everything test_crash.py looks at, from a billed home, as JSON in `place`."""
-    intake_assets.expectations_process = run.expectations_process = Passed
+    judgement.expectations_process = run.expectations_process = Passed
     # Parsed here, once, for all forks; nothing is opened by it.
     os.environ["BILLING_HOME"] = str(billed)
     run._billing_job()
 
     def settings(name: str) -> Settings:
         home = shutil.copytree(billed, place / name)
-        return Settings(home, landing, DAY, DAY)
+        return Settings(home, landing, DAY, DAY, MONTH)
 
     undisturbed, killed = settings("undisturbed"), settings("killed")
     begun = in_fork(lambda: timed_run(undisturbed), place / "begun.json")
@@ -232,11 +270,12 @@ def main(billed: Path, landing: Path, place: Path) -> None:
     seen = in_fork(lambda: killed_run(killed, seconds, kept), place / "seen.json")
     # From what kills in each stage left, the next run ends as the undisturbed one.
     last = {left["stage"]: left for left in seen} | {
-        ISSUING: next(left for left in seen if "log_issue" in left["moment"])
+        stage: next(left for left in seen if name in left["moment"])
+        for stage, name in ((ISSUING, "log_issue"), (CLOSING, "log_closing"))
     }
     del last["Loading contract tables"]  # as "Loading usage", which writes more
     for left in last.values():
-        again = Settings(Path(left["home"]), landing, DAY, DAY)
+        again = Settings(Path(left["home"]), landing, DAY, DAY, MONTH)
         in_fork(lambda again=again: run_billing(again), place / "again.json")
     result = {
         "seconds": seconds,

@@ -38,7 +38,7 @@ def counted(book: Book, name: str, facilities: str = "a") -> Scenario:
 
 
 def crossing(book: Book) -> None:
-    """Tiers of a year, other prices from February, and units of January that are late."""
+    """Tiers of a year, other prices from February, late units of January."""
     it = counted(book, "crossing")
     year = {"pricing_model": "graduated", "meter": "procedure"}
     year |= {"tier_scope": "contract_year"}

@@ -28,7 +28,9 @@ def add_published_examples(book: Book) -> None:
         seven,
         pool,
         seats_in_steps,
-        staircase,
+        storage,
+        year,
+        stub,
         plan,
     ):
         add(book)
@@ -193,13 +195,31 @@ def seats_in_steps(book: Book) -> None:
     it.line("volume", quantity="21", pricing_model="volume", rate_card_id=prices)
 
 
-def staircase(book: Book) -> None:
-    """Solvimon: 200 in steps of 25 to 100 and 20 to 1,000."""
-    it = used(book, "staircase")
-    fees = (("100", "25"), ("1000", "20"), ("", "15"))
-    stepped(it, "graduated", fees, unit_price="0")
-    stepped(it, "stairstep", fees)
-    procedures(it, "2026-01-10", "200")
+def storage(book: Book) -> None:
+    """Zenskar: 1,500 in steps of 100 to 500, 300 to 2,000 and 600 above."""
+    it = used(book, "storage")
+    stepped(it, "stairstep", (("500", "100"), ("2000", "300"), ("", "600")))
+    procedures(it, "2026-01-10", "1500")
+
+
+def year(book: Book) -> None:
+    """A question to NetSuite users: a year's tiers of 100, invoiced by month."""
+    it = used(book, "year")
+    rates = (("100", "1"), ("200", "0.8"), ("", "0.7"))
+    tiered(it, "graduated", rates, tier_scope="contract_year")
+    procedures(it, "2026-01-10", "50")
+    procedures(it, "2026-02-10", "175", step=2)
+
+
+def stub(book: Book) -> None:
+    """Zuora: 10 units at 5 for two months billed from the 16th; 13 on the last one."""
+    it = Scenario(book, "stub")
+    it.contract(ends_on="2026-02-28", billing_anchor_day="16")
+    it.line("units", quantity="10", unit_price="5")
+    on = {"signed_on": "2026-02-16", "effective_on": "2026-02-16"}
+    by = it.amend("more", since=2, kind="quantity_changed", **on)
+    more = {"effective_on": "2026-02-16", "amendment_id": by}
+    it.line("units", since=2, quantity="13", unit_price="5", **more)
 
 
 def plan(book: Book) -> None:

@@ -7,9 +7,12 @@ through, 1 February, 1 March and 1 April 2026.
 from datetime import date
 
 from book import Book, Scenario
+from feed_book import add_feeds
 from later_changes import add_later_changes
+from mended_usage import add_mended_usage
 from price_book import add_price_book
 from published_examples import add_published_examples
+from revenue_book import add_revenue_book
 
 # Part of every identifier that tells of a patient; nothing written may hold it.
 CANARY = "CANARY"
@@ -37,8 +40,11 @@ def book() -> Book:
     ):
         add(scenarios)
     add_price_book(scenarios)
+    add_feeds(scenarios)
+    add_mended_usage(scenarios)
     add_later_changes(scenarios)
     add_published_examples(scenarios)
+    add_revenue_book(scenarios)
     return scenarios
 
 

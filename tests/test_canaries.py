@@ -8,12 +8,14 @@ from scenarios import CANARY
 def test_no_file_of_the_home_holds_a_planted_identifier(
     billed_book: BilledBook,
 ) -> None:
-    planted = [
-        path
-        for path in billed_book.landing.rglob("*.csv")
-        if CANARY.encode() in path.read_bytes()
-    ]
-    assert planted, "the canaries must be in what was landed"
+    planted = {
+        path.suffix
+        for path in billed_book.landing.rglob("*")
+        if path.is_file() and CANARY.encode() in path.read_bytes()
+    }
+    assert planted == {".csv", ".ndjson", ".json", ".hl7"}, (
+        "all formats must be planted"
+    )
     told = [
         path.relative_to(billed_book.home).as_posix()
         for path in billed_book.home.rglob("*")

@@ -4,6 +4,7 @@ from datetime import date
 
 import duckdb
 import pytest
+from contract_comparison_rejections import COMPARISONS
 from contract_landing import (
     CARDS,
     COMMITMENTS,
@@ -15,7 +16,7 @@ from contract_landing import (
     rejections,
     write,
 )
-from contract_rejections import CELLS, COMPARISONS, MEANINGS
+from contract_rejections import CELLS, MEANINGS
 
 from orchestration.contract_tables import load_contract_tables
 
@@ -245,3 +246,19 @@ def test_29_february_returns_on_the_28th(tmp_path, begins, held):
     rerate = add(COMMITMENTS, effective_on=begins, **RERATE)
     intake, _ = load(tmp_path, [leap, rerate])
     assert set(intake.held) == ({held} if held else set())
+
+
+def test_a_held_contract_is_told_by_the_cause(tmp_path):
+    # Lines that refer to a rejected contract are rejected too, but not to be mended.
+    changes = [
+        edit("customers", 3, dunning_tier="gold"),
+        edit("contracts", 2, currency="KWD"),
+    ]
+    intake, _ = load(tmp_path, changes)
+    assert intake.held["nc"].startswith(
+        "contracts/contracts.csv line 2, currency 'KWD': is no currency"
+    )
+    assert intake.held["sc"] == (
+        "contracts/contracts.csv line 3, customer_id 'south': refers to a rejected "
+        "row, contracts/customers.csv line 3; mend that row"
+    )

@@ -190,7 +190,15 @@ def test_a_file_that_cannot_be_read_stops_with_what_to_do(
 def test_a_packed_file_that_is_none_stops_the_run(tmp_path, suffix):
     land_text(tmp_path)
     (tmp_path / f"contracts/baas{suffix}").write_bytes(b"not packed at all")
-    with pytest.raises(BillingError, match="Land the file again"):
+    with pytest.raises(BillingError, match="again, complete|Land the file again"):
+        load(tmp_path)
+
+
+def test_a_file_packed_too_tightly_stops_the_run(tmp_path):
+    land_text(tmp_path)
+    bomb = gzip.compress(b"customer_id\n" + b"x" * 20_000_000)
+    (tmp_path / "contracts/baas.csv.gz").write_bytes(bomb)
+    with pytest.raises(BillingError, match="baas.csv.gz is packed more than 200 to 1"):
         load(tmp_path)
 
 

@@ -7,8 +7,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.contract_expectations import (
+    CONTRACT_EXPECTATIONS,
+    contract_frames,
+    is_npi,
+)
 from orchestration.contract_tables import load_contract_tables
-from orchestration.expectations import EXPECTATIONS, is_npi, validate_contract_tables
+from orchestration.expectations import judge
 
 HEADERS = {
     "customers": "customer_id,customer_name,dunning_tier,bill_to_email",
@@ -44,7 +49,7 @@ FAILING = {
         "fee,terms,2026-01-01,recurring,suite,per_unit,1000000000,1"
     ),
 }
-TABLE_OF = {one.name: one.table for one in EXPECTATIONS}
+TABLE_OF = {one.name: one.table for one in CONTRACT_EXPECTATIONS}
 
 
 def land(landing: Path, **more: str):
@@ -56,26 +61,29 @@ def land(landing: Path, **more: str):
     return load_contract_tables(duckdb.connect(), landing, date(2026, 7, 1))
 
 
+def validate(intake):
+    return judge(CONTRACT_EXPECTATIONS, contract_frames(intake.tables))
+
+
 def test_sound_tables_meet_every_expectation(tmp_path):
-    outcomes = validate_contract_tables(land(tmp_path).tables)
+    outcomes = validate(land(tmp_path))
     assert [(one.table, one.name) for one in outcomes] == [
-        (one.table, one.name) for one in EXPECTATIONS
+        (one.table, one.name) for one in CONTRACT_EXPECTATIONS
     ]
-    assert all(one.success and not one.lines for one in outcomes)
-    started = time.monotonic()
-    validate_contract_tables(land(tmp_path / "again").tables)
-    assert time.monotonic() - started < 2
+    assert all(one.success and not one.places for one in outcomes)
+    started = time.process_time()
+    validate(land(tmp_path / "again"))
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("name", FAILING)
 def test_an_implausible_row_fails_its_expectation_alone(tmp_path, name):
     intake = land(tmp_path, **{TABLE_OF[name]: FAILING[name]})
     assert intake.rejected == 0
-    failed = [one for one in validate_contract_tables(intake.tables) if not one.success]
-    assert [(one.name, one.unexpected_count, one.lines) for one in failed] == [
-        (name, 1, [3])
+    failed = [one for one in validate(intake) if not one.success]
+    assert [(one.name, one.unexpected_count, one.places) for one in failed] == [
+        (name, 1, [f"contracts/{TABLE_OF[name]}.csv line 3"])
     ]
-    assert failed[0].places == [f"contracts/{TABLE_OF[name]}.csv line 3"]
     for value in set(FAILING[name].split(",")) - {"", "1", "more", "fee"}:
         assert value not in repr(failed[0])
 
@@ -83,7 +91,7 @@ def test_an_implausible_row_fails_its_expectation_alone(tmp_path, name):
 def test_no_customers_fail_an_expectation(tmp_path):
     intake = land(tmp_path)
     intake.tables["customers"] = intake.tables["customers"].iloc[:0]
-    failed = [one for one in validate_contract_tables(intake.tables) if not one.success]
+    failed = [one for one in validate(intake) if not one.success]
     assert [one.name for one in failed] == ["customers_exist"]
 
 

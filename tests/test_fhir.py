@@ -440,6 +440,21 @@ def test_files_of_other_types_and_notes_lie_beside(feeds):
     assert (intake.files_read, intake.rows_read, intake.failed) == (2, 1, [])
 
 
+def test_problems_of_the_export_are_warned_of_UE_15(feeds):
+    issue = {"severity": "error", "code": "exception", "diagnostics": "CANARY"}
+    problem = {"resourceType": "OperationOutcome", "issue": [issue]}
+    feeds.resources("ehr/Encounter.ndjson", encounter())
+    feeds.resources("ehr/error/OperationOutcome.000.ndjson", problem, problem)
+    intake = feeds.load()
+    assert intake.failed == []
+    assert intake.warnings == [
+        "usage/ehr/error/OperationOutcome.000.ndjson holds 2 notices of the server "
+        "that exported the feed (OperationOutcome): something may be missing; look at "
+        "them, export again."
+    ]
+    assert intake.rows_read == 1
+
+
 def test_a_file_named_for_another_type_that_holds_usage_is_read(feeds):
     feeds.resources("ehr/Observation.ndjson", encounter())
     feeds.load()

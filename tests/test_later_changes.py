@@ -122,7 +122,7 @@ def test_a_price_lowered_for_billed_months_is_credited_at_once_C6(
         "backdated-less"
     }
     assert close.rows(
-        "select document_type, total from finance.invoices "
+        "select document_type, subtotal from finance.invoices "
         "where customer_id = 'backdated' and invoice_date = '2026-02-20'"
     ) == [("credit_memo", D("-15.49"))]
     assert close.invoices("backdated")[MARCH] == D(90)

@@ -16,6 +16,7 @@ from orchestration import ledger
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.ledger_chain import FIRST_HASH, canonical_row
 from orchestration.ledger_inputs import check_inputs
 from orchestration.warehouse import open_files
 
@@ -47,6 +48,9 @@ def book(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 from ledger.book.invoice_line_facilities;
             create table billing.unbooked_usage as
                 select columns(* exclude (issue_no)) from ledger.book.billed_usage;
+            create table billing.unposted_entries as
+                select false as is_booked_by_close, columns(* exclude (posting_no))
+                from ledger.book.journal_lines;
             create schema raw;
             create table raw.contract_files (source_file varchar, content_hash varchar);
             create table raw.usage_files (
@@ -217,7 +221,7 @@ def test_each_issue_is_chained_to_the_one_before(
     issues = book.execute(
         "select previous_hash, hash from ledger.book.issues order by issue_no"
     ).fetchall()
-    assert issues[0][0] == ledger.FIRST_HASH
+    assert issues[0][0] == FIRST_HASH
     assert issues[1][0] == issues[0][1]
     invoices = book.execute(
         "select previous_hash, content_hash from ledger.book.invoices "
@@ -248,7 +252,7 @@ def test_what_fails_half_way_leaves_nothing(book: duckdb.DuckDBPyConnection) -> 
 
 def test_rows_that_look_alike_have_different_text() -> None:
     rows = [("a\tb", None), ("a", "b"), ("a\\tb", None), ("a\nb", None), ("a b", None)]
-    assert len({ledger.canonical_row(row) for row in rows}) == len(rows)
+    assert len({canonical_row(row) for row in rows}) == len(rows)
 
 
 def test_a_ledger_of_a_newer_program_is_refused(

@@ -144,11 +144,23 @@ def test_recurly_steps_and_volume_R3(billed_book: BilledBook) -> None:
     }
 
 
-def test_solvimon_stairs_add_up_and_ours_do_not_U6(billed_book: BilledBook) -> None:
-    # Theirs 25 + 20 = 45: our graduated with fees. Our stairstep is the step reached.
-    assert sums(billed_book.closes[1], "staircase", FEBRUARY) == {
-        "graduated-fees": D(45),
-        "stairstep-fees": D(20),
+def test_zenskar_steps_U6(billed_book: BilledBook) -> None:
+    close = billed_book.closes[1]
+    assert sums(close, "storage", FEBRUARY) == {"stairstep-fees": D(300)}
+
+
+def test_netsuite_tiers_of_a_year_U5(billed_book: BilledBook) -> None:
+    # 50 × 1; then 50 × 1 + 100 × 0.80 + 25 × 0.70.
+    close = billed_book.closes[2]
+    assert close.invoices("year") == {FEBRUARY: D(50), MARCH: D("147.5")}
+
+
+def test_zuora_stub_and_last_period_C3_R1(billed_book: BilledBook) -> None:
+    # 50 × 15/31 = 24.194, 50, and 65 × 13/28 = 30.179. Theirs are 24.2, 50 and 30.2.
+    assert billed_book.closes[2].invoices("stub") == {
+        JANUARY: D("24.19"),
+        "2026-01-16": D(50),
+        "2026-02-16": D("30.18"),
     }
 
 

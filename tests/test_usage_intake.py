@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from orchestration import usage_intake, usage_store
 from orchestration.errors import BillingError
+from orchestration.readers import csv_lines
 from orchestration.tokens import token_key_id
 
 AS_OF = date(2026, 6, 30)
@@ -336,6 +337,27 @@ def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
         "usage/clinic/notes.txt is not read: usage files end in "
         ".csv, .csv.gz, .parquet."
     ]
+    assert rows(warehouse, "event_id") == [("e1",)]
+
+
+def test_a_file_too_large_or_packed_too_tightly_fails(warehouse, landing, monkeypatch):
+    whole = f"{HEADER}\n" + "e1,encounter,north,,2026-05-01\n" * 400_000
+    land(landing, "clinic/a.csv.gz", gzip.compress(whole.encode()))
+    sent = f"{HEADER}\ne1,encounter,north,,2026-05-01\n"
+    land(landing, "clinic/b.csv", sent)
+    ((name, reason),) = load(warehouse, landing).failed
+    assert (name, "200 to 1" in reason) == ("usage/clinic/a.csv.gz", True)
+    monkeypatch.setattr(csv_lines, "LARGEST", 150)
+    table = landing / "usage" / "lab" / "b.parquet"
+    table.parent.mkdir()
+    duckdb.sql(f"""copy (
+        select 'e' || n as event_id, 'encounter' as event_type, 'north' as facility,
+            date '2026-05-01' as occurred_at
+        from range(9) as t (n)) to '{table}'""")
+    land(landing, "lab/c.csv", sent.replace("e1", "e" * 200))
+    failed = dict(load(warehouse, landing).failed)
+    assert "larger than" in failed["usage/lab/b.parquet"]
+    assert "larger than" in failed["usage/lab/c.csv"]
     assert rows(warehouse, "event_id") == [("e1",)]
 
 

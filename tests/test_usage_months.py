@@ -86,7 +86,9 @@ class Usage:
         )
         variables = {"as_of": str(as_of), "issue_through": ""}
         results = dbt_project.build(
-            f"{names} usage_rows_are_accounted_for", variables, options=options
+            f"{names} usage_rows_are_accounted_for",
+            variables,
+            options=("--indirect-selection", "cautious", *options),
         )
         assert dbt_project.failure_message(results) is None
         with open_files(self.home, self.keys) as connection:

@@ -1,9 +1,13 @@
 -- One row per completed milestone: its amount, due on completion or with the contract's
--- next regular invoice (S1).
+-- next regular invoice (S1), and the days on which it is earned (V2).
 with
 
 milestones as (
     select * from {{ ref('stg_milestones') }}
+),
+
+contracts as (
+    select * from {{ ref('contracts') }}
 ),
 
 regular_dates as (
@@ -21,22 +25,60 @@ next_dates as (
     group by milestones.milestone_id
 ),
 
+-- The last of those it waits for, if all of them are completed.
+awaited as (
+    select
+        milestones.milestone_id,
+        case
+            when count(named.milestone_id) = count(named.completed_on)
+                then max(named.completed_on)
+        end as completed_on
+    from milestones
+    inner join milestones as named
+        on
+            milestones.contract_id = named.contract_id
+            and milestones.recognize_on = named.milestone
+            and (
+                milestones.recognize_on <> milestones.milestone
+                or milestones.milestone_id = named.milestone_id
+            )
+    group by milestones.milestone_id
+),
+
+earned as (
+    select
+        milestones.*,
+        contracts.signed_to,
+        contracts.valid_to,
+        case
+            when awaited.completed_on is not null or contracts.valid_to <= {{ as_of() }}
+                then
+                    greatest(
+                        milestones.completed_on,
+                        least(
+                            coalesce(awaited.completed_on, contracts.valid_to),
+                            {{ plus_days('contracts.valid_to', -1) }}
+                        )
+                    )
+        end as earned_from
+    from milestones
+    inner join contracts on milestones.contract_id = contracts.contract_id
+    left join awaited on milestones.milestone_id = awaited.milestone_id
+    where milestones.completed_on is not null
+),
+
 charged as (
     select
-        milestones.contract_id,
-        milestones.milestone_id,
-        milestones.milestone,
-        milestones.description,
+        earned.*,
         'milestone' as line_type,
         cast(null as integer) as tier,
-        cast(milestones.amount as decimal(19, 8)) as unit_price,
-        milestones.amount,
+        cast(earned.amount as decimal(19, 8)) as unit_price,
         cast(null as date) as version_start,
-        milestones.completed_on as service_from,
-        {{ plus_days('milestones.completed_on', 1) }} as service_to,
-        coalesce(next_dates.charge_date, milestones.completed_on) as charge_date
-    from milestones
-    left join next_dates on milestones.milestone_id = next_dates.milestone_id
+        earned.completed_on as service_from,
+        {{ plus_days('earned.completed_on', 1) }} as service_to,
+        coalesce(next_dates.charge_date, earned.completed_on) as charge_date
+    from earned
+    left join next_dates on earned.milestone_id = next_dates.milestone_id
 ),
 
 described as (
@@ -52,7 +94,9 @@ described as (
         version_start,
         service_from,
         service_to,
-        charge_date
+        charge_date,
+        earned_from,
+        {{ earned_to() }} as earned_to
     from charged
 )
 

@@ -33,6 +33,7 @@ running as (
         signed.cents_step,
         signed.is_held,
         signed.starts_on as valid_from,
+        {{ plus_days('signed.ends_on', 1) }} as signed_to,
         {{ plus_days('coalesce(new_ends.new_ends_on, signed.ends_on)', 1) }} as valid_to
     from signed
     left join new_ends

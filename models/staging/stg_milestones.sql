@@ -1,4 +1,5 @@
--- One row per milestone completed by the as-of day.
+-- One row per milestone, with the day it was completed if that is known by the as-of
+-- day.
 with
 
 landed as (
@@ -9,7 +10,7 @@ contracts as (
     select * from {{ ref('stg_contracts') }}
 ),
 
-completed as (
+known as (
     select
         landed.milestone_id,
         landed.contract_id,
@@ -19,10 +20,10 @@ completed as (
         landed.recognition,
         landed.invoicing,
         landed.amount,
-        landed.completed_on
+        case when landed.completed_on <= {{ as_of() }} then landed.completed_on end
+            as completed_on
     from landed
     inner join contracts on landed.contract_id = contracts.contract_id
-    where landed.completed_on <= {{ as_of() }}
 )
 
-select * from completed
+select * from known

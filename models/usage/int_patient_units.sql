@@ -1,9 +1,13 @@
 -- One row per usage line, facility and day: patients seen for the first time in the
--- line's billing period (U8).
+-- line's billing period, merged ones as one (U8).
 with
 
 patients as (
     select * from {{ ref('daily_patients') }}
+),
+
+merged as (
+    select * from {{ ref('stg_merged_patients') }}
 ),
 
 usage as (

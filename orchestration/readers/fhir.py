@@ -14,6 +14,7 @@ import duckdb
 
 from orchestration.readers import document_rows, fhir_manifest, landed_lines, values
 from orchestration.readers.csv_lines import UnreadableFile
+from orchestration.readers.fhir_references import referred
 from orchestration.readers.landed_columns import Columns
 from orchestration.readers.sent_rows import (
     MERGES,
@@ -26,7 +27,9 @@ from orchestration.readers.sent_rows import (
 
 SUFFIXES = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz")
 _USED = ("Location", "Encounter", "Procedure", "Patient", "Bundle")
+_PROBLEMS = "OperationOutcome"
 _OTHER_TYPE = re.compile(r"(?:\d+\.)?([A-Z][A-Za-z]+)\b")
+_TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"')
 _STATUS = {
     "finished": "final",
     "completed": "final",
@@ -70,13 +73,15 @@ _FIELDS = {
     "manager_value": "$.managingOrganization.identifier.value",
 }
 
+_OCCURRED = ("period_start", "performed_at", "performed_start")
+
 
 def is_beside(path: Path) -> bool:
     """Whether it is an export's manifest, or named for another type and begins so."""
     if fhir_manifest.is_manifest(path):
         return True
     named = _OTHER_TYPE.match(path.name)
-    if named is None or named[1] in _USED:
+    if named is None or named[1] in (*_USED, _PROBLEMS):
         return False
     try:
         return _first_type(path) == named[1]
@@ -85,7 +90,7 @@ def is_beside(path: Path) -> bool:
 
 
 def is_format(columns: Columns) -> bool:
-    """Whether the first line is a resource."""
+    """Whether one of the first lines is a resource."""
     return _first_type(columns.path) is not None
 
 
@@ -135,25 +140,33 @@ def open_rows(
             "holds no FHIR resource in any line; is it NDJSON, one resource a line?"
         )
     warnings = _unmarked(connection) if has_deletions else []
+    if problems := left_out.pop(_PROBLEMS, 0):
+        warnings.append(
+            f"holds {problems:,} notices of the server that exported the feed "
+            f"({_PROBLEMS}): something may be missing; look at them, export again."
+        )
     return document_rows.opened(connection, left_out, warnings)
 
 
 def _first_type(path: Path) -> str | None:
     for line in landed_lines.opening(path).split(b"\n"):
-        if line.strip():
-            # The opening may end within a line, and a type stands early in it.
-            found = re.search(rb'"resourceType"\s*:\s*"([A-Za-z]{1,64})"', line)
-            return found[1].decode() if found and line.lstrip()[:1] == b"{" else None
+        # The opening may end within a line, and a type stands early in it.
+        found = _TYPE.search(line) if line.lstrip()[:1] == b"{" else None
+        if found:
+            return found[1].decode()
     return None
 
 
 def _parsed() -> str:
     """SQL of the lines' fields; of what is no JSON object every field is null."""
     paths = ", ".join(values.text_literal(path) for path in _FIELDS.values())
-    fields = ", ".join(
-        f"nullif(found[{index}], '') as {name}"
+    listed = {
+        name: f"nullif(found[{index}], '')"
         for index, name in enumerate(_FIELDS, start=1)
-    )
+    }
+    occurred = ", ".join(listed.pop(name) for name in _OCCURRED)
+    updated = listed.pop("updated")
+    fields = ", ".join(f"{sql} as {name}" for name, sql in listed.items())
     return f"""
         with lines as (
             select line, text, try(json_extract_string(text, [{paths}])) as found
@@ -166,6 +179,8 @@ def _parsed() -> str:
             end as text,
             found is null as is_broken,
             regexp_full_match(text, '\\s*') as is_blank,
+            trim({updated}) as updated,
+            trim(coalesce({occurred})) as occurred,
             {fields}
         from lines"""
 
@@ -232,9 +247,7 @@ def _fill(
 def _fill_usage(
     connection: duckdb.DuckDBPyConnection, status: str, time_zone: str | None
 ) -> None:
-    day = values.service_day(
-        "coalesce(period_start, performed_at, performed_start)", "VARCHAR", time_zone
-    )
+    day = values.written_day("occurred", time_zone)
     is_encounter = "resource_type = 'Encounter'"
     connection.execute(f"""
         insert into {READ}
@@ -243,14 +256,14 @@ def _fill_usage(
             case when {is_encounter} then id else 'Procedure/' || id end,
             lower(resource_type),
             case when {is_encounter}
-                then {_referred("provider", "Organization")} end,
+                then {referred("provider", "Organization")} end,
             case when {is_encounter}
-                then {_referred("location", "Location")} end,
+                then {referred("location", "Location")} end,
             case when not {is_encounter}
-                then {_referred("encounter", "Encounter")} end,
-            {_referred("subject", "Patient")},
+                then {referred("encounter", "Encounter")} end,
+            {referred("subject", "Patient")},
             {day},
-            {values.received_mark("updated", "VARCHAR")},
+            {values.written_mark("updated")},
             1.0000,
             {status},
             case when {is_encounter} then class end,
@@ -270,8 +283,8 @@ def _fill_places(connection: duckdb.DuckDBPyConnection) -> None:
                 unnest(
                     list_prepend(id, json_extract_string(text, '$.identifier[*].value'))
                 ) as place,
-                {_referred("manager", "Organization")} as facility,
-                {values.received_mark("updated", "VARCHAR")} as received_at
+                {referred("manager", "Organization")} as facility,
+                {values.written_mark("updated")} as received_at
             from {PARSED}
             where resource_type = 'Location'
         )
@@ -288,8 +301,8 @@ def _fill_merges(connection: duckdb.DuckDBPyConnection) -> None:
             select
                 line,
                 id,
-                {_referred("manager", "Organization")} as facility,
-                {values.received_mark("updated", "VARCHAR")} as received_at,
+                {referred("manager", "Organization")} as facility,
+                {values.written_mark("updated")} as received_at,
                 unnest(json_extract(text, '$.link[*]')) as link
             from {PARSED}
             where resource_type = 'Patient' and id is not null
@@ -303,7 +316,7 @@ def _fill_merges(connection: duckdb.DuckDBPyConnection) -> None:
             from linked
         ),
         referred as (
-            select *, {_referred("other", "Patient")} as other_id from named
+            select *, {referred("other", "Patient")} as other_id from named
         )
         select
             line,
@@ -358,7 +371,7 @@ def _fill_deleted(connection: duckdb.DuckDBPyConnection, deleted_at: str) -> Non
             {bundles},
             deleted as (
                 select
-                    line, received_at, {_referred("url", resource_type, "null")}
+                    line, received_at, {referred("url", resource_type, "null")}
                         as deleted_id
                 from requests
             )
@@ -381,30 +394,3 @@ def _unmarked(connection: duckdb.DuckDBPyConnection) -> list[str]:
         f"lists {count:,} deleted without saying when, so what carries a mark stays: "
         "the export's manifest, which has its transactionTime, belongs beside it."
     ]
-
-
-def _referred(column: str, resource_type: str, value: str = "") -> str:
-    """SQL of what a reference refers to: an id, or the value of an identifier.
-
-    References are relative (`Organization/x`), absolute, with a version, `urn:uuid:x`,
-    conditional (`Organization?identifier=system|x`) or only name an identifier, whose
-    column is `value` (`{column}_value` unless given).
-    """
-    value = value or f"{column}_value"
-    query = f"(case when contains({column}, '%') then url_decode({column}) "
-    query += f"else {column} end)"
-    token = f"split_part(split_part({query}, 'identifier=', 2), '&', 1)"
-    relative = f"split_part({column}, '{resource_type}/', -1)"
-    # Functions of text, for regular expressions take ten times as long.
-    return f"""case
-        when {column} is null then nullif({value}, '')
-        when {column} like '{resource_type}/%' or {column} like '%/{resource_type}/%'
-            then nullif(
-                split_part(split_part(split_part({relative}, '/', 1), '?', 1), '#', 1),
-                ''
-            )
-        when {column} like '{resource_type}?%' or {column} like '%/{resource_type}?%'
-            then nullif(split_part({token}, '|', -1), '')
-        when {column} like 'urn:uuid:%' or {column} like 'urn:oid:%'
-            then nullif(split_part({column}, ':', 3), '')
-    end"""

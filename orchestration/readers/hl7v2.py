@@ -289,14 +289,14 @@ def _store(
     if reading.rows:
         typed = {
             "place": "null",
-            "service_date": values.service_day("occurred", "VARCHAR", time_zone),
-            "received_at": values.received_mark("received", "VARCHAR"),
-            "quantity": values.quantity("quantity", "VARCHAR"),
+            "service_date": values.written_day("occurred", time_zone),
+            "received_at": values.written_mark("received"),
+            "quantity": values.written_quantity("quantity"),
         }
         selected = ", ".join(typed.get(name, name) for name in document_rows.COLUMNS)
         document_rows.insert(connection, READ, _table(reading.rows, _ROWS), selected)
     if reading.merges:
-        mark = values.received_mark("received", "VARCHAR")
+        mark = values.written_mark("received")
         selected = f"line, facility, from_patient, to_patient, {mark}"
         document_rows.insert(
             connection, MERGES, _table(reading.merges, _PAIRS), selected

@@ -35,7 +35,7 @@ def service_day(column: str, kind: str, time_zone: str | None) -> str:
     elif kind.startswith("TIMESTAMP"):
         day = f"try_cast({column} as date)"
     else:
-        return _written_day(_trimmed(column, kind), time_zone and zone)
+        return written_day(_trimmed(column, kind), time_zone)
     # Infinities and years before Christ.
     known = f"{day} between date '0001-01-01' and date '9999-12-31'"
     return f"case when {known} then {day} end"
@@ -48,13 +48,17 @@ def received_mark(column: str, kind: str) -> str:
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
         mark = f"try_cast({column} as timestamp)"
     else:
-        return _written_mark(_trimmed(column, kind))
+        return written_mark(_trimmed(column, kind))
     return f"case when isfinite({mark}) then {mark} end"
 
 
 def quantity(column: str, kind: str) -> str:
     """SQL of a plain decimal above 0 with at most 4 decimals; empty is 1."""
-    text = _trimmed(column, kind)
+    return written_quantity(_trimmed(column, kind))
+
+
+def written_quantity(text: str) -> str:
+    """SQL of the same, of text without spaces around it."""
     return f"""case
         when {text} is null or {text} in ('', '1') then 1.0000
         when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}})?')
@@ -86,13 +90,19 @@ def _trimmed(column: str, kind: str) -> str:
     )
 
 
-def _written_day(written: str, zone: str | None) -> str:
+def written_day(written: str, time_zone: str | None) -> str:
+    """SQL of the date of service, of text without spaces around it.
+
+    The text is repeated many times over: a column's name is planned far faster than
+    an expression.
+    """
     moment = (
         f"coalesce(try_cast({written} as timestamp), "
         f"try_cast(regexp_replace({written}, '{_OFFSET}', '') as timestamp))"
     )
     day = f"try_cast(left({written}, 10) as date)"
-    if zone:
+    if time_zone:
+        zone = text_literal(time_zone)
         local = f"timezone({zone}, timezone('UTC', {moment}))"
         day = (
             f"case when regexp_matches({written}, '{_IS_UTC}') "
@@ -105,7 +115,8 @@ def _written_day(written: str, zone: str | None) -> str:
     end"""
 
 
-def _written_mark(written: str) -> str:
+def written_mark(written: str) -> str:
+    """SQL of the sender's mark, of text without spaces around it."""
     # DuckDB wants seconds before an offset.
     minutes = r"^(.{10}[T ]\d\d:\d\d)([+-]\d{2}(:?\d{2})?)$"
     seconds_added = rf"regexp_replace({written}, '{minutes}', '\1:00\2')"

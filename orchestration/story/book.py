@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import ledger
+from orchestration.ledger_chain import LINE
 from orchestration.wording import wrapped
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ class Line:
     def before(self) -> list[Row]:
         """The lines of the same charge that were booked before this one."""
         return self.book.rows(
-            f"select {ledger.LINE}, issue_no from ledger.book.invoice_lines "
+            f"select {LINE}, issue_no from ledger.book.invoice_lines "
             "join (select invoice_number, issue_no from ledger.book.invoices) "
             "using (invoice_number) "
             "where charge_key = $key and issue_no < $issue "

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from orchestration.contract_rules import TIERED_MODELS
 from orchestration.story.book import MODELS, Line, Row, amendment, day_before, place
 from orchestration.wording import plain, price, wrapped
 
@@ -10,7 +11,7 @@ _UNBOUNDED = 10**13
 
 
 def contract(line: Line) -> Iterator[str]:
-    """Who agreed to it, for which days, and where that was landed."""
+    """Who agreed to it, for which days, where that was landed, what moved its end."""
     contract_id = line.booked["contract_id"]
     now = line.book.row(
         f"select valid_from, valid_to - 1 as last from {MODELS}.contracts "
@@ -28,6 +29,16 @@ def contract(line: Line) -> Iterator[str]:
         return
     yield f"  signed {landed['signed_on']}, runs {now['valid_from']} – {now['last']}"
     yield f"  landed in {place(landed)}"
+    # Of several amendments that move the end to one day the last signed holds (C2).
+    ended_by = line.book.row(
+        "select amendment_id from warehouse.staging.stg_amendments "
+        "where contract_id = $id and new_ends_on = $last "
+        "order by signed_on desc, effective_on desc, amendment_id desc limit 1",
+        id=contract_id,
+        last=now["last"],
+    )
+    if ended_by:
+        yield from amendment(line.book, ended_by["amendment_id"])
 
 
 def terms(line: Line) -> Iterator[str]:
@@ -65,7 +76,9 @@ def prices(line: Line) -> Iterator[str]:
     """Its price or the tiers of its rate card, the line's own tier marked."""
     if not line.version:
         return
-    card = line.version["rate_card_id"]
+    # Prices without tiers leave a card that is named unread (U6).
+    is_tiered = line.version["pricing_model"] in TIERED_MODELS
+    card = line.version["rate_card_id"] if is_tiered else None
     yield from ("", f"Price, rate card {card}" if card else "Price")
     for tier in line.tiers:
         mark = ">" if tier["tier"] and tier["tier"] == line.booked["tier"] else " "

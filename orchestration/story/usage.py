@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from orchestration import ledger
+from orchestration.ledger_chain import SHARE
 from orchestration.story.book import MODELS, Line, Row, day_before
 from orchestration.wording import ends, plain, wrapped
 
@@ -97,7 +97,7 @@ def _events(line: Line) -> Iterator[str]:
 def facilities(line: Line) -> Iterator[str]:
     """The shares of a line that is shared between facilities (A7)."""
     shares = line.book.rows(
-        f"select {ledger.SHARE} from ledger.book.invoice_line_facilities "
+        f"select {SHARE} from ledger.book.invoice_line_facilities "
         "where invoice_number = $number and line_number = $line "
         "order by facility_id",
         number=line.booked["invoice_number"],

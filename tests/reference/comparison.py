@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, fields
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,10 +10,11 @@ import duckdb
 from reference.model import Close, bill
 from reference.progress import Progress
 from reference.records import Document, DocumentLine, Ledger
-from reference.scenarios import Scenario, merged_landing, write_landing
+from reference.revenue_comparison import model_revenue, published_revenue
+from reference.scenarios import Scenario, Step, merged_landing, write_landing
 
-RunBilling = Callable[[Path, Path, date, date | None], object]
-"""Run the pipeline: home, landing directory, as-of day, day to issue through."""
+RunBilling = Callable[[Path, Path, Step], object]
+"""Run the pipeline: home, landing directory, what it is asked to do."""
 
 DOCUMENT_COLUMNS = (
     "customer_id, invoice_group, currency, invoice_date, invoice_number, document_type,"
@@ -32,13 +32,26 @@ PROGRESS_COLUMNS = ", ".join(field.name for field in fields(Progress))
 class Book:
     """Rows of one side as multisets; a line or share begins with its document.
 
-    The first column of each row says whose it is: a customer, a commitment or a feed.
+    The first column of each row says whose it is: a customer, a contract, a commitment
+    or a feed. `revenue` has the tables of revenue by name.
     """
 
     documents: Counter
     lines: Counter
     progress: Counter
     outcomes: Counter
+    revenue: dict[str, Counter]
+
+    @property
+    def tables(self) -> dict[str, Counter]:
+        """All tables by name, those first that the others rest on."""
+        return {
+            "documents": self.documents,
+            "lines": self.lines,
+            "progress": self.progress,
+            "outcomes": self.outcomes,
+            **self.revenue,
+        }
 
 
 @dataclass(frozen=True)
@@ -81,6 +94,7 @@ def model_book(close: Close) -> Book:
             )
             for outcome in close.outcomes
         ),
+        revenue=model_revenue(close.revenue),
     )
 
 
@@ -134,11 +148,14 @@ def published_book(home: Path) -> Book:
             "select invoice_id, line_number, facility_id, quantity, amount"
             " from finance.invoice_line_facilities order by facility_id"
         ).fetchall()
-        progress = _progress(published)
+        progress = published.execute(
+            f"select {PROGRESS_COLUMNS} from finance.commitment_progress"
+        ).fetchall()
         outcomes = published.execute(
             "select feed, service_month, outcome, reason, rows"
             " from quality.usage_outcomes"
         ).fetchall()
+        revenue = published_revenue(published)
     document_of = {row[0]: row[1:] for row in documents}
     shares: dict[tuple, list[tuple]] = {}
     for invoice_id, line_number, *share in shared:
@@ -154,23 +171,8 @@ def published_book(home: Path) -> Book:
         ),
         progress=Counter(progress),
         outcomes=counts,
+        revenue=revenue,
     )
-
-
-def _progress(published: duckdb.DuckDBPyConnection) -> list[tuple]:
-    """Rows of commitment progress; a table that is not published has none.
-
-    So it differs as soon as the model has rows, and only then.
-    """
-    found = published.execute(
-        "select 1 from duckdb_tables()"
-        " where schema_name = 'finance' and table_name = 'commitment_progress'"
-    ).fetchall()
-    if not found:
-        return []
-    return published.execute(
-        f"select {PROGRESS_COLUMNS} from finance.commitment_progress"
-    ).fetchall()
 
 
 def differences(
@@ -178,8 +180,8 @@ def differences(
 ) -> list[Difference]:
     """What differs, by scenario and table; a row of no scenario is named `?`."""
     found = []
-    for table in ("documents", "lines", "progress", "outcomes"):
-        left, right = getattr(model, table), getattr(published, table)
+    for table, left in model.tables.items():
+        right = published.tables[table]
         by_scenario: dict[str, tuple[list, list]] = {}
         for side, rows in enumerate((left - right, right - left)):
             for row in sorted(rows.elements(), key=str):
@@ -205,9 +207,9 @@ def compare(
     ledger = Ledger()
     for number, step in enumerate(scenarios[0].schedule):
         write_landing(scenarios, number, landing)
-        run_billing(home, landing, step.as_of, step.issue_through)
+        run_billing(home, landing, step)
         rows = merged_landing(scenarios, number)
-        close = bill(rows, ledger, step.as_of, step.issue_through)
+        close = bill(rows, ledger, step.as_of, step.issue_through, step.closes)
         found = differences(scenarios, number, model_book(close), published_book(home))
         if found:
             return found

@@ -6,6 +6,7 @@ from random import Random
 from reference.builder import Builder
 from reference.random_terms import ContractTerms
 from reference.random_usage import add_usage
+from reference.revenue import following, month_of
 from reference.scenarios import Scenario, Step
 
 
@@ -22,13 +23,31 @@ def random_schedule(rng: Random) -> list[Step]:
         as_of = max(as_of, closed)
         back = rng.choice((0, 0, 0, 1, 3, rng.randrange(40)))
         through = max(as_of - timedelta(days=back), closed)
-        if rng.random() < 0.07:
+        month = _month_to_close(rng, steps, as_of)
+        if month is not None and rng.random() < 0.65:
+            # A close issues through the first day after its month, as of then or later.
+            through = following(month)
+            if rng.random() < 0.5:
+                as_of = max([through, closed, *(step.as_of for step in steps)])
+            steps.append(Step(as_of, through, month))
+        elif rng.random() < 0.07:
             steps.append(Step(as_of, None))
         else:
             steps.append(Step(as_of, through))
-            closed = through
+        closed = max(closed, steps[-1].issue_through or closed)
         as_of += timedelta(days=rng.choice((0, 7, 31, 31, 62, rng.randrange(1, 130))))
     return steps
+
+
+def _month_to_close(rng: Random, steps: list[Step], as_of: date) -> date | None:
+    """The next month, if it is over; first any; now and then one closed already."""
+    months = [step.closes for step in steps if step.closes]
+    if months and rng.random() < 0.05:
+        return max(months)
+    month = following(max(months)) if months else following(month_of(as_of), -1)
+    if not months:
+        month = following(month, rng.choice((0, 0, 0, 0, -1, -3)))
+    return month if following(month) <= as_of else None
 
 
 def random_scenario(
@@ -165,15 +184,26 @@ class _Customers(Builder):
         terms.begin()
         for _ in range(rng.choice((0, 1, 2, 2, 3, 4))):
             terms.amend(signed)
-        if rng.random() < 0.4:
-            cents = ("2500.50", "0.01") if currency != "JPY" else ("2500", "1")
-            self.add(
-                step,
-                "milestones",
-                milestone_id=self.new_id("mile"),
-                contract_id=contract,
-                milestone=rng.choice(("signature", "go_live", "acceptance", "other")),
-                amount=rng.choice(("1000", *cents)),
-                completed_on=rng.choice(("", self.some_day(starts, self.last_day))),
-                invoicing=rng.choice(("", "on_completion", "next_invoice")),
-            )
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
+            self._milestone(contract, step, starts, ends, currency)
+
+    def _milestone(
+        self, contract: str, step: int, starts: date, ends: date, currency: str
+    ) -> None:
+        rng = self.rng
+        cents = ("2500.50", "0.01") if currency != "JPY" else ("2500", "1")
+        completed = rng.choice(("", *(self.some_day(starts, self.last_day),) * 3))
+        if rng.random() < 0.1:
+            completed = ends + timedelta(days=rng.randrange(20))
+        self.add(
+            step,
+            "milestones",
+            milestone_id=self.new_id("mile"),
+            contract_id=contract,
+            milestone=rng.choice(("signature", "go_live", "acceptance", "other")),
+            amount=rng.choice(("1000", *cents)),
+            completed_on=completed,
+            recognize_on=rng.choice(("", "", "signature", "go_live", "acceptance")),
+            recognition=rng.choice(("", "point_in_time", "ratable_to_contract_end")),
+            invoicing=rng.choice(("", "on_completion", "next_invoice")),
+        )

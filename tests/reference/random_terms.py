@@ -211,6 +211,7 @@ class ContractTerms:
                     ("", "billing_period", "contract_year", "contract_year")
                 )
             line["included_quantity"] = rng.choice(("", "", "", "2", "4.5"))
+            line["revenue_rule"] = rng.choice(("", "", "as_used", "ratable"))
         elif rng.random() < 0.2:
             bases = [
                 i
@@ -286,6 +287,8 @@ class ContractTerms:
             line["status"] = "ended"
         elif kind < 0.55:
             self._price(line)
+        elif kind < 0.6 and "revenue_rule" in line:
+            line["revenue_rule"] = rng.choice(("as_used", "ratable"))
         elif kind < 0.7:
             line["discount_percent"] = rng.choice(("0", "5", "50"))
         elif line.get("quantity"):

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from reference.closing import NOTHING, due_and_posted, movements
 from reference.pricing import share_out
-from reference.records import Charge, Ledger
+from reference.records import Charge, JournalLine, Ledger
 from reference.revenue import (
     Known,
     Month,
@@ -80,6 +80,7 @@ class RevenueTables:
     balances: list[BalanceRow]
     obligations: list[ObligationRow]
     usage: list[FacilityUsageRow]
+    journal: list[JournalLine]
 
 
 def revenue_tables(
@@ -92,6 +93,7 @@ def revenue_tables(
         balances=list(_balances(ledger, known.as_of)),
         obligations=list(_obligations(schedule, month_of(known.as_of))),
         usage=list(_usage_by_facility(charges, known)),
+        journal=list(ledger.journal),
     )
 
 

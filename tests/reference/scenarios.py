@@ -19,11 +19,13 @@ COLUMNS = {
     "contract_lines": "line_id contract_id effective_on charge_type product_id "
     "pricing_model status description meter quantity quantity_basis unit_price "
     "discount_percent included_quantity rate_card_id package_size percentage "
-    "base_line_id billing_frequency billing_timing tier_scope amendment_id",
+    "base_line_id billing_frequency billing_timing tier_scope revenue_rule "
+    "amendment_id",
     "rate_cards": "rate_card_id tier up_to unit_price discount_percent flat_fee",
     "commitments": "commitment_id contract_id effective_on kind line_id committed "
     "period true_up shortfall_price counts prorate amendment_id",
-    "milestones": "milestone_id contract_id milestone amount completed_on invoicing",
+    "milestones": "milestone_id contract_id milestone amount completed_on "
+    "recognize_on recognition invoicing",
     "baas": "customer_id effective_on ends_on reference",
 }
 REQUIRED_TABLES = {"customers", "facilities", "contracts", "contract_lines"}
@@ -35,10 +37,18 @@ USAGE_COLUMNS = (
 
 @dataclass(frozen=True)
 class Step:
-    """A run: as of a day, issuing through another (None issues nothing)."""
+    """A run: as of a day, issuing through another (None issues nothing).
+
+    `closes` is the month whose revenue it posts, given as its first day.
+    """
 
     as_of: date
     issue_through: date | None
+    closes: date | None = None
+
+    def __str__(self) -> str:
+        written = f"as of {self.as_of}, issue through {self.issue_through}"
+        return f"{written}, close {self.closes:%Y-%m}" if self.closes else written
 
 
 @dataclass
@@ -66,10 +76,7 @@ class Scenario:
 
     def describe(self) -> str:
         """The rows as they could be landed by hand, for a failing test's message."""
-        written = [
-            f"{number}: as of {s.as_of}, issue through {s.issue_through}"
-            for number, s in enumerate(self.schedule)
-        ]
+        written = [f"{number}: {step}" for number, step in enumerate(self.schedule)]
         for table in COLUMNS:
             for step, of_table, row in self.rows:
                 if of_table == table:

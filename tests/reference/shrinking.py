@@ -117,7 +117,9 @@ def _proposals(parts: list[Part], fine: list[set[Part]]) -> list[set[Part]]:
             proposals.append(set(events[start : start + chunk]))
     if events:
         proposals.append(set(events))
-    return proposals[:MAX_CANDIDATES]
+    # A landing directory without a customer is refused whole.
+    customers = {part for part in parts if part[0] == "customer"}
+    return [some for some in proposals if not customers <= some][:MAX_CANDIDATES]
 
 
 def shrink(

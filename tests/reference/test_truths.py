@@ -12,18 +12,20 @@ from reference.generator import random_scenario, random_schedule
 from reference.scenarios import Scenario, merged_landing
 
 FAR = date(2029, 1, 1)
+SCHEDULE = 11
 
 
 @pytest.fixture(scope="module")
 def scenarios() -> list[Scenario]:
-    schedule = random_schedule(Random(11))
+    schedule = random_schedule(Random(SCHEDULE))
+    assert sum(step.closes is not None for step in schedule) >= 2
     return [random_scenario(Random(seed), schedule, f"s{seed}-") for seed in range(12)]
 
 
 def run_all(scenarios: list[Scenario], ledger: Ledger) -> Close:
     for number, step in enumerate(scenarios[0].schedule):
         landing = merged_landing(scenarios, number)
-        close = bill(landing, ledger, step.as_of, step.issue_through)
+        close = bill(landing, ledger, step.as_of, step.issue_through, step.closes)
     return close
 
 
@@ -49,10 +51,11 @@ def test_issued_documents_never_change_and_issuing_twice_appends_nothing(scenari
     for number, step in enumerate(scenarios[0].schedule):
         before = list(ledger.documents)
         landing = merged_landing(scenarios, number)
-        first = bill(landing, ledger, step.as_of, step.issue_through)
+        first = bill(landing, ledger, step.as_of, step.issue_through, step.closes)
         assert ledger.documents[: len(before)] == before
-        second = bill(landing, ledger, step.as_of, step.issue_through)
+        second = bill(landing, ledger, step.as_of, step.issue_through, step.closes)
         assert (second.issued, second.drafts) == (first.issued, first.drafts)
+        assert second.revenue == first.revenue
 
 
 def test_once_everything_is_issued_what_is_booked_is_what_is_due(scenarios):
@@ -123,3 +126,40 @@ def test_what_progress_says_is_due_is_charged_once_its_period_has_ended(scenario
     assert all(end < as_of for _, _, end in due)
     assert {period: due[period] for period in charged} == charged
     assert not any(due[period] for period in due.keys() - charged.keys())
+
+
+def test_months_add_up_to_charges_and_what_was_posted(scenarios):
+    ledger = Ledger()
+    close = run_all(scenarios, ledger)
+    due = sum((charge.amount for charge in close.charges), Decimal(0))
+    assert sum(row.amount for row in close.revenue.schedule) == due
+    posted = sum((p.amount for p in ledger.postings), Decimal(0))
+    assert posted
+    rows = close.revenue.schedule
+    assert sum(row.amount for row in rows if row.status == "posted") == posted
+
+
+def test_balances_are_those_of_the_accounts_at_the_last_close_RR31(scenarios):
+    ledger = Ledger()
+    close = run_all(scenarios, ledger)
+    month = max(ledger.closed_months)
+    sums: dict[tuple, Decimal] = defaultdict(Decimal)
+    for line in ledger.journal:
+        sums["all", line.currency] += line.amount
+        if line.accounting_month <= month:
+            sums[line.contract_id, line.account] += line.amount
+    assert not any(sums["all", currency] for currency in ("USD", "EUR", "JPY"))
+    rows = [row for row in close.revenue.balances if row.month == month]
+    assert any(row.unbilled_closing for row in rows)
+    for row in rows:
+        contract_id = row.contract_id
+        assert sums[contract_id, "deferred_revenue"] == -row.deferred_closing
+        assert sums[contract_id, "unbilled_receivable"] == row.unbilled_closing
+
+
+def test_usage_by_facility_adds_up_to_usage_charges(scenarios):
+    close = run_all(scenarios, Ledger())
+    usage = [charge for charge in close.charges if charge.line_type == "usage"]
+    rows = close.revenue.usage
+    assert sum(row.amount for row in rows) == sum(c.amount for c in usage)
+    assert sum(row.quantity for row in rows) == sum(c.quantity for c in usage)

@@ -178,3 +178,16 @@ def test_rows_are_known_by_their_mark_else_by_their_date_interfaces():
     case.event("ahead", "2026-02-02")
     assert case.outcome("2026-02-01") == []
     assert len(case.outcome("2026-02-02")) == 2
+
+
+def test_a_file_sent_again_under_another_name_is_not_read_again_interfaces():
+    # Of the three files of one row two are the same; the third replaces neither.
+    case = Case()
+    case.event("same", "2026-01-10", file="a.csv", status="")
+    case.event("same", "2026-01-10", file="b.csv")
+    case.event("same", "2026-01-10", file="c.csv", code="99213")
+    outcomes = case.bill("2026-02-01").outcomes
+    assert sorted((one.file, one.outcome) for one in outcomes) == [
+        ("a.csv", "replaced"),
+        ("c.csv", "unmetered"),
+    ]

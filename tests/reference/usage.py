@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 from reference.periods import period_of_each_day
-from reference.records import Landing, Outcome
+from reference.records import Landing, Outcome, Rows
 from reference.terms import Contract, Line
 from reference.values import day, text
 
@@ -98,10 +98,19 @@ def _events(landing: Landing) -> list[Event]:
             code=text(row, "code"),
         )
         for feed, files in landing.usage.items()
-        for file, rows in files.items()
+        for file, rows in _known_by_content(files).items()
         for line, row in enumerate(rows, start=2)
         if text(row, "event_id")
     ]
+
+
+def _known_by_content(files: dict[str, Rows]) -> dict[str, Rows]:
+    """Of a feed's files with the same content one: sent again it is not read again."""
+    names = {
+        tuple(tuple(sorted((k, v) for k, v in row.items() if v)) for row in rows): name
+        for name, rows in sorted(files.items(), reverse=True)
+    }
+    return {name: files[name] for name in names.values()}
 
 
 def _service_date(written: str) -> date | None:

@@ -1,0 +1,92 @@
+-- One row per charge, month it is earned in and status: what was posted, what is due
+-- less posted, what is on hold (V1).
+with
+
+charges as (
+    select * from {{ ref('charges') }}
+),
+
+contracts as (
+    select * from {{ ref('contracts') }}
+),
+
+due as (
+    select * from {{ ref('int_due_revenue') }}
+),
+
+posted as (
+    select * from {{ ref('stg_posted_revenue') }}
+),
+
+-- What was posted of a held contract stays as it is until the contract is mended.
+due_and_posted as (
+    select charge_key, revenue_month, amount
+    from due
+    union all
+    select posted.charge_key, posted.revenue_month, -posted.amount as amount
+    from posted
+    inner join contracts on posted.contract_id = contracts.contract_id
+    where not contracts.is_held
+),
+
+amounts as (
+    select charge_key, revenue_month, 'posted' as status, sum(amount) as amount
+    from posted
+    group by charge_key, revenue_month
+    union all
+    select
+        charge_key,
+        revenue_month,
+        case when revenue_month is null then 'on_hold' else 'scheduled' end as status,
+        sum(amount) as amount
+    from due_and_posted
+    group by charge_key, revenue_month
+),
+
+described as (
+    select
+        charges.charge_key,
+        contracts.customer_id,
+        {{ revenue_details('charges') }},
+        contracts.currency,
+        charges.service_from as service_start,
+        {{ plus_days('charges.service_to', -1) }} as service_end,
+        0 as age
+    from charges
+    inner join contracts on charges.contract_id = contracts.contract_id
+    union all
+    select
+        charge_key,
+        customer_id,
+        {{ revenue_details('posted') }},
+        currency,
+        service_start,
+        service_end,
+        row_number() over (
+            partition by charge_key order by closing_no desc, revenue_month desc
+        ) as age
+    from posted
+),
+
+-- A charge is as it is due; one that is owed no more is as it was posted last.
+latest as (
+    select
+        *,
+        row_number() over (partition by charge_key order by age) as place
+    from described
+    where age <= 1
+)
+
+select
+    latest.charge_key,
+    latest.customer_id,
+    {{ revenue_details('latest') }},
+    latest.currency,
+    amounts.status,
+    cast(amounts.amount as decimal(18, 2)) as amount,
+    latest.service_start,
+    latest.service_end,
+    amounts.revenue_month
+from amounts
+inner join latest on amounts.charge_key = latest.charge_key and latest.place = 1
+where amounts.amount <> 0

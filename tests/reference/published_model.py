@@ -1,0 +1,186 @@
+"""The model in place of the pipeline: it publishes as the pipeline would."""
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import astuple
+from pathlib import Path
+
+import duckdb
+
+from reference import Close, Document, DocumentLine, Landing, Ledger, bill
+from reference.progress import Progress
+from reference.revenue_comparison import TABLES, columns
+from reference.revenue_tables import RevenueTables
+from reference.scenarios import Step
+
+SCHEMA = """
+create schema finance; create schema quality;
+create table finance.invoices (invoice_id int, customer_id varchar,
+    invoice_group varchar, currency varchar, invoice_date date,
+    invoice_number varchar, document_type varchar, due_date date,
+    po_number varchar, subtotal decimal(18,2));
+create table finance.invoice_lines (invoice_id int, line_number int,
+    contract_id varchar, line_id varchar, milestone_id varchar,
+    commitment_id varchar, line_type varchar,
+    product_id varchar, is_adjustment boolean,
+    reverses boolean, service_start date, service_end date,
+    meter varchar, tier int, quantity decimal(18,4),
+    unit_price decimal(19,8), amount decimal(18,2));
+create table finance.invoice_line_facilities (invoice_id int,
+    line_number int, facility_id varchar, quantity decimal(18,4),
+    amount decimal(18,2));
+create table finance.commitment_progress (commitment_id varchar,
+    contract_id varchar, line_id varchar, period_start date,
+    period_end date, month date, committed decimal(18,4),
+    actual_to_date decimal(18,4), expected_to_date decimal(18,4),
+    percent decimal(18,2), projected decimal(18,4), tier int,
+    projected_true_up decimal(18,2), true_up decimal(18,2),
+    status varchar);
+create table finance.revenue_schedule (contract_id varchar, line_id varchar,
+    milestone_id varchar, commitment_id varchar, line_type varchar,
+    revenue_month date, amount decimal(18,2), status varchar);
+create table finance.contract_balances (contract_id varchar, month date,
+    deferred_opening decimal(18,2), billed decimal(18,2),
+    recognized decimal(18,2), deferred_closing decimal(18,2),
+    unbilled_closing decimal(18,2));
+create table finance.remaining_obligations (contract_id varchar, as_of_month date,
+    within_12_months decimal(18,2), beyond_12_months decimal(18,2));
+create table finance.usage_by_facility (contract_id varchar, facility_id varchar,
+    meter varchar, month date, quantity decimal(18,4), amount decimal(18,2));
+create table finance.journal_entries (accounting_month date, entry_date date,
+    account varchar, debit decimal(18,2), credit decimal(18,2), currency varchar,
+    contract_id varchar, invoice_number varchar, product_id varchar);
+create table quality.usage_outcomes (feed varchar, service_month date,
+    outcome varchar, reason varchar, rows bigint);
+"""
+
+
+def unspoilt(row):
+    """The row as it is."""
+    return row
+
+
+def read_landing(directory: Path) -> Landing:
+    """What `write_landing` wrote."""
+
+    def read(path: Path) -> list[dict[str, str]]:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    usage: dict[str, dict[str, list[dict[str, str]]]] = {}
+    for path in sorted((directory / "usage").glob("*/*.csv")):
+        usage.setdefault(path.parent.name, {})[path.name] = read(path)
+    contracts = (directory / "contracts").glob("*.csv")
+    return Landing({path.stem: read(path) for path in contracts}, usage)
+
+
+class PublishedModel:
+    """Runs the model on landed files; the `spoil` functions make it say otherwise."""
+
+    def __init__(
+        self,
+        spoil: Callable[[DocumentLine], DocumentLine] = unspoilt,
+        spoil_progress: Callable[[Progress], Progress] = unspoilt,
+        spoil_revenue: Callable[[object], object] = unspoilt,
+    ):
+        self.ledgers: dict[Path, Ledger] = {}
+        self.spoil = spoil
+        self.spoil_progress = spoil_progress
+        self.spoil_revenue = spoil_revenue
+
+    def __call__(self, home: Path, landing: Path, step: Step) -> None:
+        ledger = self.ledgers.setdefault(home, Ledger())
+        rows = read_landing(landing)
+        close = bill(rows, ledger, step.as_of, step.issue_through, step.closes)
+        self.publish(home, close)
+
+    def publish(self, home: Path, close: Close) -> None:
+        """Write the published file of a home afresh."""
+        path = home / "published" / "billing.duckdb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with duckdb.connect(str(path)) as db:
+            db.execute("begin")
+            db.execute(SCHEMA)
+            for number, document in enumerate(close.documents):
+                self._publish_document(db, number, document)
+            for row in close.progress:
+                spoilt = self.spoil_progress(row)
+                _insert(db, "finance.commitment_progress", astuple(spoilt))
+            for outcome in close.outcomes:
+                month = outcome.service_date and outcome.service_date.replace(day=1)
+                row = (outcome.feed, month, outcome.outcome, outcome.reason, 1)
+                _insert(db, "quality.usage_outcomes", row)
+            self._publish_revenue(db, close.revenue)
+            db.execute("commit")
+
+    def _publish_document(
+        self, db: duckdb.DuckDBPyConnection, number: int, document: Document
+    ) -> None:
+        row = [
+            number,
+            document.customer_id,
+            document.invoice_group,
+            document.currency,
+            document.invoice_date,
+            document.number,
+            document.document_type,
+            document.due_date,
+            document.po_number,
+            document.total,
+        ]
+        _insert(db, "finance.invoices", row)
+        for line_number, booked in enumerate(document.lines, start=1):
+            line = self.spoil(booked)
+            charge = line.charge
+            row = [
+                number,
+                line_number,
+                charge.contract_id,
+                charge.line_id,
+                charge.milestone_id,
+                charge.commitment_id,
+                charge.line_type,
+                charge.product_id,
+                line.is_adjustment,
+                line.reverses,
+                charge.service_start,
+                charge.service_end,
+                charge.meter,
+                charge.tier,
+                line.quantity,
+                charge.unit_price,
+                line.amount,
+            ]
+            _insert(db, "finance.invoice_lines", row)
+            for facility, share in line.shares.items():
+                row = [number, line_number, facility, *share]
+                _insert(db, "finance.invoice_line_facilities", row)
+
+    def _publish_revenue(
+        self, db: duckdb.DuckDBPyConnection, revenue: RevenueTables
+    ) -> None:
+        for table, (name, row_type) in TABLES.items():
+            for row in getattr(revenue, table):
+                values = astuple(self.spoil_revenue(row))
+                _insert(db, f"{name} ({columns(row_type)})", values)
+        for booked in revenue.journal:
+            line = self.spoil_revenue(booked)
+            row = [
+                line.accounting_month,
+                line.entry_date,
+                line.account,
+                max(line.amount, 0),
+                max(-line.amount, 0),
+                line.currency,
+                line.contract_id,
+                line.invoice_number,
+                line.product_id,
+            ]
+            _insert(db, "finance.journal_entries", row)
+
+
+def _insert(db: duckdb.DuckDBPyConnection, table: str, row: Iterable) -> None:
+    values = list(row)
+    marks = ", ".join("?" for _ in values)
+    db.execute(f"insert into {table} values ({marks})", values)

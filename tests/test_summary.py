@@ -1,0 +1,49 @@
+"""What a person is told at the end of a run."""
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.home import Home
+from orchestration.summary import print_summary
+
+PUBLISHED = """
+    create schema finance;
+    create schema quality;
+    create table finance.invoices as select 'draft' as status;
+    create table quality.usage_outcomes as
+        select 'rejected' as outcome, 'no_baa' as reason, 3 as rows;
+    create table quality.rejected_rows as select * from (values
+        ('contracts/contract_lines.csv', 6, 'contract_id',
+            'refers to a rejected row, contracts/contracts.csv line 5; mend it', 'K4'),
+        ('contracts/contracts.csv', 5, 'currency', 'is no currency', 'K4'),
+        ('contracts/contract_facilities.csv', 2, 'contract_id',
+            'refers to a rejected row, contracts/contracts.csv line 4; mend it', 'K3'),
+        ('contracts/contracts.csv', 4, 'customer_id',
+            'refers to a rejected row, contracts/customers.csv line 3; mend it', 'K3'),
+        ('contracts/customers.csv', 3, 'dunning_tier', 'is no tier', null)
+    ) as rejected(source_file, line, column_name, reason, contract_id);
+"""
+
+
+def test_of_a_held_contract_what_must_be_mended_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What only follows from another row is told if there is nothing else, and then of
+    # the contract's own row.
+    home = Home(tmp_path)
+    home.publication.parent.mkdir(parents=True)
+    with duckdb.connect(str(home.publication)) as connection:
+        connection.execute(PUBLISHED)
+    print_summary(tmp_path, date(2026, 2, 1), [])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No invoice issued as of 2026-02-01. Drafts: 1" in said
+    assert (
+        "Held: contract K3: contracts/contracts.csv, line 4, customer_id refers to a "
+        "rejected row, contracts/customers.csv line 3; mend it "
+        "Held: contract K4: contracts/contracts.csv, line 5, currency is no currency "
+        "Usage rejected: 3 no_baa "
+        "Rows rejected: 5 (quality.rejected_rows says why)"
+    ) in said
