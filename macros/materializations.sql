@@ -91,11 +91,14 @@ hold. A table of other columns, or a full refresh, begins empty.
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 
-{#- A digest of the SQL of some models, which changes with it. -#}
-{% macro code_of(models) -%}
+{#- A digest of the SQL of some models and of macros, without the as-of day in it. -#}
+{% macro code_of(models, macros) -%}
     {%- set code = [] -%}
     {%- for node in graph.get("nodes", {}).values() if node.name in models -%}
         {%- do code.append(node.raw_code) -%}
+    {%- endfor -%}
+    {%- for macro in macros -%}
+        {%- do code.append(macro | replace(as_of(), "")) -%}
     {%- endfor -%}
     '{{ local_md5(code | join) }}'
 {%- endmacro %}

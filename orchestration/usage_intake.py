@@ -143,7 +143,11 @@ class _Loader:
         for file_id in known.keys() & landed.keys():
             if known[file_id].source_file != landed[file_id].name:
                 usage_store.rename(
-                    self.connection, feed.name, file_id, landed[file_id].name
+                    self.connection,
+                    feed.name,
+                    file_id,
+                    landed[file_id].name,
+                    self.load_no,
                 )
         gone = {
             file.source_file: file_id

@@ -65,10 +65,10 @@ def count(
     connection.execute(f"insert into {TO_PLACE} values (?, ?)", [feed, file_id])
 
 
-def forget(
+def touch(
     connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
 ) -> None:
-    """A file's rows are gone: its months are touched; within the transaction."""
+    """What a file says is to be told anew; within its transaction."""
     connection.execute(
         f"""
         insert into {RECEIPTS}
@@ -77,6 +77,13 @@ def forget(
         from {RECEIPTS} where feed = ? and file_id = ?""",
         [load_no, feed, file_id],
     )
+
+
+def forget(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
+    """A file's rows are gone; within the transaction."""
+    touch(connection, feed, file_id, load_no)
     for table in (RECEIPTS, TO_PLACE):
         connection.execute(
             f"delete from {table} where feed = ? and file_id = ?", [feed, file_id]

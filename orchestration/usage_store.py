@@ -69,7 +69,9 @@ def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
         return
     connection.begin()
     for name, kind in zip(_HASHES, ("ubigint", "ubigint", "date"), strict=True):
-        connection.execute(f"alter table restricted.usage_rows add column {name} {kind}")
+        connection.execute(
+            f"alter table restricted.usage_rows add column {name} {kind}"
+        )
     values = ", ".join(f"{name} = {sql}" for name, sql in _HASHES.items())
     connection.execute(f"update restricted.usage_rows set {values}")
     files = connection.execute("select feed, file_id from raw.usage_files").fetchall()
@@ -113,10 +115,15 @@ def known_files(
 
 
 def rename(
-    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, name: str
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    file_id: str,
+    name: str,
+    load_no: int,
 ) -> None:
-    """A known file lies under another name now."""
+    """A known file lies under another name now, by which ties are decided."""
     connection.begin()
+    usage_months.touch(connection, feed, file_id, load_no)
     for table in ("usage_files", "unreadable_usage_rows"):
         connection.execute(
             f"update raw.{table} set source_file = ? where feed = ? and file_id = ?",

@@ -26,9 +26,10 @@ settings as (
     from counted_types
     union
     select
-        {{ code_of([
-            'stg_usage_rows', 'usage_events', 'daily_usage', 'daily_patients'
-        ]) }} as setting
+        {{ code_of(
+            ['stg_usage_rows', 'usage_events', 'daily_usage', 'daily_patients'],
+            [obstacle(), recency('usage_rows'), if_metered('class', 'classes', 'located')]
+        ) }} as setting
 ),
 
 all_settings as (
@@ -43,7 +44,9 @@ months as (
         event_month,
         max(load_no) as load_no,
         cast(sum(case when is_known then event_rows else 0 end) as bigint) as known,
-        least(max(last_service_date), {{ as_of() }}) as horizon
+        least(
+            max(case when is_known then last_service_date end), {{ as_of() }}
+        ) as horizon
     from receipts
     group by event_month
 )
@@ -55,3 +58,4 @@ select
     ]) }} as inputs
 from months
 cross join all_settings
+where months.known > 0
