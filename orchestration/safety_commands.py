@@ -147,6 +147,36 @@ def phi_scan(
 
 
 @app.command()
+def breach(
+    first: Annotated[str, typer.Option("--from", help="First day (UTC).")],
+    last: Annotated[str, typer.Option("--to", help="Last day (UTC).")],
+    home: HomeOption = DEFAULT_HOME,
+    actor: Annotated[str | None, typer.Option(help="Whose doing it was.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--object",
+            help="What was lost or read: warehouse.duckdb, landing, keys, spill, "
+            "published, ledger.duckdb, backup, a customer, a feed, a usage file.",
+        ),
+    ] = None,
+    discovered: Annotated[
+        str | None, typer.Option(help="The day it was, or should have been, known.")
+    ] = None,
+) -> None:
+    """Whom a breach may have reached, what of them, and by when to notify."""
+    days = [day_of("--from", first), day_of("--to", last)]
+    known = day_of("--discovered", discovered) if discovered else None
+    from orchestration.breach import breach as assess
+    from orchestration.breach_report import in_words
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        found = assess(Home(home), *days, actor, target, known)
+    print("\n".join(in_words(found)))
+
+
+@app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
     actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,
