@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration import progress
+from orchestration.agreements import ending_agreements
 from orchestration.billing_run import BillingRun
 from orchestration.contract_expectations import (
     CONTRACT_EXPECTATIONS,
@@ -13,6 +14,7 @@ from orchestration.contract_expectations import (
 from orchestration.contract_tables import load_contract_tables
 from orchestration.errors import BillingError, replaced
 from orchestration.judgement import check_specs
+from orchestration.landed_files import open_to_others
 from orchestration.receivable_specs import LANDED_TABLES
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
@@ -37,7 +39,12 @@ def contract_tables(
         intake = load_contract_tables(
             connection, billing_run.landing_dir, billing_run.as_of_day
         )
-    for warning in intake.warnings:
+        warnings = [
+            *intake.warnings,
+            *open_to_others(billing_run.landing_dir),
+            *ending_agreements(connection, billing_run.as_of_day),
+        ]
+    for warning in warnings:
         # A file that lies in no feed may be named for a patient.
         if not warning.startswith("usage/"):
             context.log.warning(warning)

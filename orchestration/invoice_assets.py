@@ -7,8 +7,8 @@ import dagster as dg
 from orchestration import audit_log, ledger, progress
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
-from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
+from orchestration.close_report import report_path, write_report
 from orchestration.closing import (
     append_closing,
     keep_publication,
@@ -17,6 +17,7 @@ from orchestration.closing import (
 )
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.heads import keep_heads
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
@@ -158,5 +159,9 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
             kept = kept_publication(home, closing.month)
             log.append("keep", f"closes/{kept.name}", ledger_head=head)
             keep_heads(home, closing.month)
+        report = {}
+        if closing is not None and not report_path(home, closing.month).exists():
+            text = write_report(connection, home, closing)
+            report["close report"] = dg.MetadataValue.md(text)
         audit_log.load(connection, log)
-    return dg.MaterializeResult(metadata=dict(rows))
+    return dg.MaterializeResult(metadata={**rows, **report})

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.errors import BillingError
+from orchestration.project import PROJECT_DIR
 
 CONTRACT_TABLES = (
     "customers",
@@ -78,6 +79,24 @@ def check_landing(landing: Path) -> None:
             f"The landing directory {landing} is empty. {_EXPECTED}; "
             "put the exports there, or name another with --landing DIR."
         )
+
+
+def open_to_others(landing: Path) -> list[str]:
+    """A warning if users of the machine other than owner and group can read usage.
+
+    What lands is plain text with PHI in it. The shipped samples are invented.
+    """
+    usage = (landing / "usage").resolve()
+    if not usage.is_dir() or usage == (PROJECT_DIR / "samples" / "usage").resolve():
+        return []
+    if not usage.stat().st_mode & 0o005:
+        return []
+    if not all(parent.stat().st_mode & 0o001 for parent in usage.parents):
+        return []
+    return [
+        f"{landing}/usage can be read by every user of this machine, and holds PHI in "
+        f"plain text: chmod o-rwx {landing}, and keep it on an encrypted volume."
+    ]
 
 
 def table_files(

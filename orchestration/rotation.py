@@ -12,8 +12,8 @@ import duckdb
 
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
-from orchestration.backup import to_disk
 from orchestration.errors import BillingError, UsageError
+from orchestration.files import to_disk
 from orchestration.home import PRIVATE_FILE, Home
 from orchestration.warehouse import attach, load_encryption, prepare, quoted
 from orchestration.whole import contents

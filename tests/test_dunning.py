@@ -28,6 +28,7 @@ from orchestration.keys import Keys
 from orchestration.ledger_chain import ledger_head, record_hashes
 from orchestration.mail import URL_VARIABLE, Outbox
 from orchestration.notices import Notice
+from orchestration.verify import verify
 from orchestration.warehouse import open_files
 
 CLINIC, CREDITED, GROUP, HELD, PAYER, SYSTEM = (
@@ -384,8 +385,24 @@ def test_the_audit_log_names_every_head_of_the_ledger_A5(story: Story) -> None:
         heads = record_hashes(connection)
         assert log.ledger_heads()[-1] == ledger_head(connection)
     # The three steps that the test itself booked are six events without a row, but
-    # for the last head, which the next run found.
-    assert len(set(heads) - set(log.ledger_heads())) == 5
+    # for the last head, which the next run found; and the record of the issue is
+    # followed, in the same transaction, by that of its journal entries (V4).
+    assert len(set(heads) - set(log.ledger_heads())) == 5 + 1
+
+
+def test_a_notice_that_was_changed_is_found(story: Story, tmp_path: Path) -> None:
+    copy = Home(tmp_path / "copy")
+    copy.create()
+    for name in ("ledger", "audit"):
+        shutil.copy(getattr(story.home, name), getattr(copy, name))
+    shutil.copytree(story.home.keys, copy.keys, dirs_exist_ok=True)
+    assert verify(copy).problems == []
+    with open_files(copy, Keys.of(copy)) as connection:
+        connection.execute(
+            "update ledger.book.notice_events set send_to = 'other@example.com' "
+            "where seq = 1"
+        )
+    assert verify(copy).problems == ["notice event 1: was changed after it was booked"]
 
 
 def test_a_statement_shows_what_is_open_and_what_came(

@@ -40,7 +40,7 @@ def test_what_was_mended_is_billed_on_its_own_dates(billed_book: BilledBook) -> 
     assert work_list(after) == {}
     # Five of January at 4, one of February at 4; one of December at 3.
     assert after.rows(
-        "select invoice_date, lines.contract_id, service_start, service_end, "
+        "select lines.invoice_date, lines.contract_id, service_start, service_end, "
         "quantity, lines.amount, is_adjustment "
         "from finance.invoice_lines as lines join finance.invoices using (invoice_id) "
         "where customer_id = 'mended' and status <> 'draft' order by service_start"

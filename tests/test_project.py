@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
 
+from orchestration.cli import app
 from orchestration.project import PROJECT_DIR
 
 # The way of the money; a model refers to its own folder or one before it.
@@ -117,6 +119,13 @@ def test_every_column_of_a_seed_has_a_type() -> None:
     for path in (PROJECT_DIR / "seeds").glob("*.csv"):
         header = path.read_text().splitlines()[0].split(",")
         assert typed.get(path.stem) == set(header), path.name
+
+
+def test_every_command_is_in_the_interface() -> None:
+    documented = (PROJECT_DIR / "docs" / "interfaces.md").read_text()
+    commands = set(get_command(app).commands)
+    assert len(commands) > 10
+    assert {name for name in commands if f"`billing {name} " not in documented} == set()
 
 
 def test_published_columns_are_those_of_the_interface() -> None:

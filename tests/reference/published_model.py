@@ -9,7 +9,7 @@ import duckdb
 
 from reference import Close, Document, DocumentLine, Landing, Ledger, bill
 from reference.progress import Progress
-from reference.revenue_comparison import TABLES, columns
+from reference.revenue_comparison import TABLES, columns, roles
 from reference.revenue_tables import RevenueTables
 from reference.scenarios import Step
 
@@ -81,12 +81,10 @@ class PublishedModel:
         self,
         spoil: Callable[[DocumentLine], DocumentLine] = unspoilt,
         spoil_progress: Callable[[Progress], Progress] = unspoilt,
-        spoil_revenue: Callable[[object], object] = unspoilt,
     ):
         self.ledgers: dict[Path, Ledger] = {}
         self.spoil = spoil
         self.spoil_progress = spoil_progress
-        self.spoil_revenue = spoil_revenue
 
     def __call__(self, home: Path, landing: Path, step: Step) -> None:
         ledger = self.ledgers.setdefault(home, Ledger())
@@ -162,14 +160,13 @@ class PublishedModel:
     ) -> None:
         for table, (name, row_type) in TABLES.items():
             for row in getattr(revenue, table):
-                values = astuple(self.spoil_revenue(row))
-                _insert(db, f"{name} ({columns(row_type)})", values)
-        for booked in revenue.journal:
-            line = self.spoil_revenue(booked)
+                _insert(db, f"{name} ({columns(row_type)})", astuple(row))
+        account_of = {role: account for account, role in roles().items()}
+        for line in revenue.journal:
             row = [
                 line.accounting_month,
                 line.entry_date,
-                line.account,
+                account_of[line.account],
                 max(line.amount, 0),
                 max(-line.amount, 0),
                 line.currency,
