@@ -177,6 +177,28 @@ def breach(
 
 
 @app.command()
+def purge(
+    home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option("--landing", help="Where files landed; default: the last run's."),
+    ] = None,
+    as_of: AsOfOption = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Do it; without it, only show it.")
+    ] = False,
+) -> None:
+    """Show what has outlived its term (retention/), or delete it for good."""
+    day = day_of("--as-of", as_of) if as_of else date.today()
+    from orchestration.home import Home
+    from orchestration.purge import purge as do
+    from orchestration.purge import told as in_words
+
+    with stopped_in_words():
+        print("\n".join(in_words(do(Home(home), day, delete, landing))))
+
+
+@app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
     actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,

@@ -82,6 +82,7 @@ def load_usage(
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
     usage_store.check_token_key(connection, key_id)
+    usage_store.forget_purged(connection)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
     intake = UsageIntake(
@@ -93,7 +94,10 @@ def load_usage(
         usage_terms.make(connection, names, phi_feeds, as_of, token_key)
         loader = _Loader(connection, as_of, key_id, intake, progress)
         read = set()
+        purged = usage_store.purged_files(connection)
         for name, files in landed.items():
+            files = _not_purged(name, files, purged, intake)
+            landed[name] = files
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
@@ -295,6 +299,21 @@ class _Loader:
 
     def _fail(self, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))
+
+
+def _not_purged(
+    feed: str,
+    files: list[LandedFile],
+    purged: set[tuple[str, str]],
+    intake: UsageIntake,
+) -> list[LandedFile]:
+    """The files but for those that were purged, each of which is told of."""
+    intake.warnings += [
+        f"{file.name} was purged under retention and is not read: delete it."
+        for file in files
+        if (feed, file.content_hash) in purged
+    ]
+    return [file for file in files if (feed, file.content_hash) not in purged]
 
 
 def _is_named_as(file: LandedFile, format_name: str | None) -> bool:

@@ -142,6 +142,42 @@ def store(
     return unreadable
 
 
+def purged_files(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """(feed, file id) of what was purged under retention, as the ledger says."""
+    is_there = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where database_name = 'ledger' and table_name = 'purged_files'"
+    ).fetchone()[0]
+    if not is_there:
+        return set()
+    rows = connection.execute("select feed, file_id from ledger.book.purged_files")
+    return set(rows.fetchall())
+
+
+def forget_purged(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete what the restricted schema still has of purged files."""
+    known = connection.execute("select feed, file_id from raw.usage_files").fetchall()
+    files = sorted(purged_files(connection) & set(known))
+    if not files:
+        return
+    # What models made of the rows goes at once, not only with the next run.
+    made = connection.execute(
+        "select table_name from duckdb_columns() where database_name = 'warehouse' "
+        "and schema_name = 'restricted' and column_name in ('feed', 'file_id') "
+        "and table_name in (select table_name from duckdb_tables()) "
+        "group by table_name having count(*) = 2"
+    ).fetchall()
+    connection.begin()
+    for feed, file_id in files:
+        _forget(connection, feed, file_id)
+        for (table,) in made:
+            connection.execute(
+                f"delete from restricted.{table} where feed = ? and file_id = ?",
+                [feed, file_id],
+            )
+    connection.commit()
+
+
 def _forget(connection: duckdb.DuckDBPyConnection, feed: str, file_id: str) -> None:
     known = connection.execute(
         "select count(*) from raw.usage_files where feed = ? and file_id = ?",
