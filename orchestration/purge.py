@@ -39,7 +39,7 @@ from orchestration.warehouse import open_files
 
 @dataclass
 class Purge:
-    """What was purged, or would be; `landed` are names of files that still lie there."""
+    """What was purged, or would be; `landed` are files that still lie there."""
 
     plan: Plan
     reports: list[Path] = field(default_factory=list)
@@ -96,16 +96,14 @@ def _book(connection: duckdb.DuckDBPyConnection, found: Purge, as_of: date) -> N
     purged = found.plan.purged
     connection.execute("begin")
     try:
-        for table, columns in (
-            ("settled_usage", list(zip(*found.plan.settled.items(), strict=True))),
-            ("purged_files", list(zip(*((f.feed, f.file_id) for f in purged)))),
+        for table, rows in (
+            ("settled_usage", list(found.plan.settled.items())),
+            ("purged_files", [(file.feed, file.file_id) for file in purged]),
         ):
-            if columns:
-                connection.execute(
-                    f"insert into ledger.book.{table} "
-                    "select $1, unnest($2), unnest($3)",
-                    [number, *(list(column) for column in columns)],
-                )
+            connection.execute(
+                f"insert into ledger.book.{table} select $1, unnest($2), unnest($3)",
+                [number, [one for one, _ in rows], [other for _, other in rows]],
+            )
         content = [number, as_of, len(purged), sum(file.rows for file in purged)]
         content += [found.plan.individuals]
         for table, columns in (("settled_usage", SETTLED), ("purged_files", PURGED)):

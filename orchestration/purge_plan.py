@@ -1,9 +1,9 @@
 """What may be purged: usage files all of whose rows are settled, old and held by none.
 
 Usage of a customer is settled before a day if every invoice with usage before it is
-paid, its last payment (or credit) is older than the term, and what was counted before it
-is exactly what was booked; the day is one on which a billing period of each of its
-usage lines begins. So the booked counts can stand in for the events (C8).
+paid, its last payment (or credit) is older than the term, and what was counted before
+is exactly what was booked; no billing period of its usage lines is cut by that day. So
+the booked counts can stand in for the events (C8).
 """
 
 from collections.abc import Sequence

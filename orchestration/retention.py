@@ -34,7 +34,7 @@ def terms(folder: Path | None = None) -> dict[str, int]:
     path = (folder or FOLDER) / "classes.csv"
     months: dict[str, int] = {}
     for line, row in enumerate(read_rows(path), start=2):
-        name, text = (row.get(column) or "").strip() for column in ("class", "months")
+        name, text = ((row.get(key) or "").strip() for key in ("class", "months"))
         if name not in CLASSES or name in months:
             raise _wrong(path, line, "class", name, f"is none of {', '.join(CLASSES)}")
         if not text.isdecimal() or int(text) < 1:
