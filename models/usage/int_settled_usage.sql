@@ -25,7 +25,7 @@ select
     booked.facility_id,
     meters.service_from,
     booked.service_date,
-    booked.units
+    cast(booked.units as decimal(18, 4)) as units
 from booked
 inner join meters
     on
