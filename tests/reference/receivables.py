@@ -140,12 +140,20 @@ class Account:
         left = {r.name: r.amount for r in self.receipts if r.amount > 0}
         payments = [r for r in self.receipts if r.kind == PAYMENT and r.amount > 0]
         returns = [r for r in self.receipts if r.amount < 0]
+        too_much: dict[tuple[str, str], Decimal] = {}
         for returned in sorted(returns, key=lambda r: (r.reference is None, r.order)):
             rest = -returned.amount
             for payment in _taken_back(returned, payments):
                 part = min(left[payment.name], rest)
                 left[payment.name] -= part
                 rest -= part
+            own = (returned.customer, returned.currency)
+            too_much[own] = too_much.get(own, NOTHING) + rest
+        # What was never received stands with the returns that came last.
+        for returned in sorted(returns, key=lambda r: r.order, reverse=True):
+            own = (returned.customer, returned.currency)
+            rest = min(too_much[own], -returned.amount)
+            too_much[own] -= rest
             yield replace(returned, amount=-rest, number=None)
         for receipt in self.receipts:
             if receipt.amount > 0:

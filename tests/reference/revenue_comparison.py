@@ -45,7 +45,7 @@ def model_revenue(revenue: RevenueTables) -> dict[str, Counter]:
         for table in TABLES
     }
     found["obligations"] = _not_zero(found["obligations"])
-    found["journal"] = _sums(
+    found["journal"] = added_up(
         (
             line.contract_id,
             line.accounting_month,
@@ -70,10 +70,11 @@ def published_revenue(published: duckdb.DuckDBPyConnection) -> dict[str, Counter
     }
     found["obligations"] = _not_zero(found["obligations"])
     role_of = roles()
-    found["journal"] = _sums(
+    found["journal"] = added_up(
         _by_role(*row, role_of)
         for row in published.execute(
             f"select {JOURNAL_COLUMNS}, debit - credit from finance.journal_entries"
+            " where contract_id is not null"
         ).fetchall()
     )
     return found
@@ -106,7 +107,7 @@ def _not_zero(obligations: Counter) -> Counter:
     return Counter({row: n for row, n in obligations.items() if any(row[2:])})
 
 
-def _sums(lines: Iterable[tuple]) -> Counter:
+def added_up(lines: Iterable[tuple]) -> Counter:
     """Journal lines added up by all but their amount, which comes last."""
     sums: dict[tuple, Decimal] = {}
     for *key, amount in lines:

@@ -17,6 +17,7 @@ from reference.published_model import PublishedModel
 from reference.revenue_comparison import (
     JOURNAL_COLUMNS,
     TABLES,
+    model_revenue,
     published_revenue,
 )
 from reference.scenarios import Scenario
@@ -98,7 +99,7 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     close = case.close("2026-02")
     home = tmp_path_factory.mktemp("closed")
     PublishedModel().publish(home, close)
-    return model_book(close).revenue, home / "published" / "billing.duckdb"
+    return model_revenue(close.revenue), home / "published" / "billing.duckdb"
 
 
 @pytest.mark.parametrize(("name", "column"), REVENUE_COLUMNS)
