@@ -245,14 +245,27 @@ def extract(
 
 @keys.command()
 def rotate(
-    name: Annotated[str, typer.Argument(help="warehouse or ledger.")],
+    name: Annotated[str, typer.Argument(help="warehouse, ledger or token.")],
     home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option(
+            "--landing",
+            help="With token: where files landed, to make tokens again; default: the "
+            "last run's.",
+        ),
+    ] = None,
 ) -> None:
-    """Write an encrypted file anew under a new key."""
+    """Write an encrypted file anew under a new key, or patients' tokens."""
+    from orchestration import token_rotation
     from orchestration.home import Home
     from orchestration.rotation import rotate_file, told
 
-    if name not in ("warehouse", "ledger"):
-        raise UsageError(f"{name}: give warehouse or ledger")
+    if name not in ("warehouse", "ledger", "token"):
+        raise UsageError(f"{name}: give warehouse, ledger or token")
     with stopped_in_words():
-        sys.stdout.write(told(rotate_file(Home(home), name)))
+        if name == "token":
+            done = token_rotation.rotate_token(Home(home), landing)
+            sys.stdout.write(token_rotation.told(done))
+        else:
+            sys.stdout.write(told(rotate_file(Home(home), name)))

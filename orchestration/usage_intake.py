@@ -77,7 +77,7 @@ def load_usage(
     loaded. Raises BillingError if the seed cannot be read, if the warehouse's tokens
     were made with another key, or if there is no room; errors never quote a row.
     """
-    feeds = _feeds(connection)
+    feeds = feeds_of_seed(connection)
     landed = feed_files(landing)
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
@@ -336,7 +336,7 @@ def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
     )
 
 
-def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
+def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
     """Feeds of the seed by name; a mistake there is named with its line."""
     feeds = {}
     for line, row in enumerate(read_seed("usage_feeds"), start=2):

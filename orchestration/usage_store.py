@@ -28,6 +28,8 @@ _TABLES = (
         status varchar, class varchar, code varchar, event_hash ubigint,
         encounter_hash ubigint, event_month date
     )""",
+    # The id of the key that tokens are made with; empty before it was changed once.
+    "raw.token_keys (key_id varchar)",
     *usage_months.TABLES,
 )
 # Of a row of another file, or of a file of an earlier version: found by its event.
@@ -82,9 +84,15 @@ def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
-    """Stop if stored tokens were made with another key: patients would count twice."""
+    """Stop if stored tokens were made with another key: patients would count twice.
+
+    Once the key was changed some patients may keep the tokens of an earlier one.
+    """
     others = connection.execute(
-        "select distinct token_key from restricted.usage_rows where token_key <> ?",
+        "with keys as (select key_id from raw.token_keys) "
+        "select key_id from keys where key_id <> $1 union "
+        "select distinct token_key from restricted.usage_rows "
+        "where token_key <> $1 and not exists (from keys)",
         [key_id],
     ).fetchall()
     if others:
