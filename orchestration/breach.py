@@ -35,13 +35,23 @@ _ACTIONS = {
     "phi_scan": (RAW, TOKENS),
     "key_use": (TOKENS,),
     "explain": (TOKENS,),
+    "extract": (TOKENS,),
+    "extract_begun": (TOKENS,),
     "key_rotation": (TOKENS,),
     "purge": (TOKENS,),
 } | dict.fromkeys(
     (
         *("issue", "keep", "publish", "publish_to", "invoice", "statement", "dun"),
         *("send", "notice", "post", "backup", "restore", "access", "access_report"),
-        *("verify", "breach", "refusal", "interruption", "recovered", "purge_preview"),
+        *(
+            "verify",
+            "breach",
+            "export",
+            "refusal",
+            "interruption",
+            "recovered",
+            "purge_preview",
+        ),
     ),
     (),
 )
