@@ -22,6 +22,12 @@ from orchestration.warehouse import open_files
 _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
 
 
+_IN_NO_FEED = (
+    "something that lies in usage/ but in no feed is not read, or is a feed without "
+    "files; on a terminal `billing run` names it"
+)
+
+
 @dg.multi_asset(
     name="contract_tables",
     specs=[
@@ -46,9 +52,9 @@ def contract_tables(
         ]
     for warning in warnings:
         # A file that lies in no feed may be named for a patient.
-        if not warning.startswith("usage/"):
-            context.log.warning(warning)
-        progress.warn(warning)
+        discreet = _IN_NO_FEED if warning.startswith("usage/") else warning
+        context.log.warning(discreet)
+        progress.warn(warning, discreet)
     counts = intake.rows | {
         "rejected_rows": intake.rejected,
         "held_contracts": len(intake.held),
@@ -94,8 +100,9 @@ def usage_rows(
             progress.detail,
         )
     for warning in intake.warnings:
-        context.log.warning(replaced(warning, intake.discreet))
-        progress.warn(warning)
+        discreet = replaced(warning, intake.discreet)
+        context.log.warning(discreet)
+        progress.warn(warning, discreet)
     if intake.failed:
         raise BillingError.naming_files(
             "usage files can't be read: "

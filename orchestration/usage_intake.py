@@ -77,11 +77,12 @@ def load_usage(
     loaded. Raises BillingError if the seed cannot be read, if the warehouse's tokens
     were made with another key, or if there is no room; errors never quote a row.
     """
-    feeds = _feeds(connection)
+    feeds = feeds_of_seed(connection)
     landed = feed_files(landing)
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
     usage_store.check_token_key(connection, key_id)
+    usage_store.forget_purged(connection)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
     intake = UsageIntake(
@@ -94,7 +95,10 @@ def load_usage(
         load_no = usage_months.next_load(connection)
         loader = _Loader(connection, as_of, key_id, load_no, intake, progress)
         read = set()
+        purged = usage_store.purged_files(connection)
         for name, files in landed.items():
+            files = _not_purged(name, files, purged, intake)
+            landed[name] = files
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
@@ -306,6 +310,21 @@ class _Loader:
         self.intake.failed.append((file.name, str(error)))
 
 
+def _not_purged(
+    feed: str,
+    files: list[LandedFile],
+    purged: set[tuple[str, str]],
+    intake: UsageIntake,
+) -> list[LandedFile]:
+    """The files but for those that were purged, each of which is told of."""
+    intake.warnings += [
+        f"{file.name} was purged under retention and is not read: delete it."
+        for file in files
+        if (feed, file.content_hash) in purged
+    ]
+    return [file for file in files if (feed, file.content_hash) not in purged]
+
+
 def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
     """Whether the name is that of a file of the format; None: of any but plain text."""
     name = file.path.name
@@ -317,7 +336,7 @@ def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
     )
 
 
-def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
+def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
     """Feeds of the seed by name; a mistake there is named with its line."""
     feeds = {}
     for line, row in enumerate(read_seed("usage_feeds"), start=2):

@@ -28,6 +28,8 @@ _TABLES = (
         status varchar, class varchar, code varchar, event_hash ubigint,
         encounter_hash ubigint, event_month date
     )""",
+    # The id of the key that tokens are made with; empty before it was changed once.
+    "raw.token_keys (key_id varchar)",
     *usage_months.TABLES,
 )
 # Of a row of another file, or of a file of an earlier version: found by its event.
@@ -82,9 +84,15 @@ def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
-    """Stop if stored tokens were made with another key: patients would count twice."""
+    """Stop if stored tokens were made with another key: patients would count twice.
+
+    Once the key was changed some patients may keep the tokens of an earlier one.
+    """
     others = connection.execute(
-        "select distinct token_key from restricted.usage_rows where token_key <> ?",
+        "with keys as (select key_id from raw.token_keys) "
+        "select key_id from keys where key_id <> $1 union "
+        "select distinct token_key from restricted.usage_rows "
+        "where token_key <> $1 and not exists (from keys)",
         [key_id],
     ).fetchall()
     if others:
@@ -178,6 +186,43 @@ def store(
         _roll_back(connection)
         raise
     return unreadable
+
+
+def purged_files(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """(feed, file id) of what was purged under retention, as the ledger says."""
+    is_there = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where database_name = 'ledger' and table_name = 'purged_files'"
+    ).fetchone()[0]
+    if not is_there:
+        return set()
+    rows = connection.execute("select feed, file_id from ledger.book.purged_files")
+    return set(rows.fetchall())
+
+
+def forget_purged(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete what the restricted schema still has of purged files."""
+    known = connection.execute("select feed, file_id from raw.usage_files").fetchall()
+    files = sorted(purged_files(connection) & set(known))
+    if not files:
+        return
+    # What models made of the rows goes at once, not only with the next run.
+    made = connection.execute(
+        "select table_name from duckdb_columns() where database_name = 'warehouse' "
+        "and schema_name = 'restricted' and column_name in ('feed', 'file_id') "
+        "and table_name in (select table_name from duckdb_tables()) "
+        "group by table_name having count(*) = 2"
+    ).fetchall()
+    load_no = usage_months.next_load(connection)
+    connection.begin()
+    for feed, file_id in files:
+        _forget(connection, feed, file_id, load_no)
+        for (table,) in made:
+            connection.execute(
+                f"delete from restricted.{table} where feed = ? and file_id = ?",
+                [feed, file_id],
+            )
+    connection.commit()
 
 
 def _forget(
