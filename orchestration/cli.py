@@ -298,5 +298,5 @@ def main() -> None:
     try:
         app()
     except BillingError as error:
-        print(f"billing: {error}", file=sys.stderr)
+        print(f"billing: {error.told()}", file=sys.stderr)
         sys.exit(error.exit_status)

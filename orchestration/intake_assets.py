@@ -5,14 +5,16 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration import progress
+from orchestration.agreements import ending_agreements
 from orchestration.billing_run import BillingRun
 from orchestration.contract_expectations import (
     CONTRACT_EXPECTATIONS,
     contract_frames,
 )
 from orchestration.contract_tables import load_contract_tables
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, replaced
 from orchestration.judgement import check_specs
+from orchestration.landed_files import open_to_others
 from orchestration.receivable_specs import LANDED_TABLES
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
@@ -37,8 +39,15 @@ def contract_tables(
         intake = load_contract_tables(
             connection, billing_run.landing_dir, billing_run.as_of_day
         )
-    for warning in intake.warnings:
-        context.log.warning(warning)
+        warnings = [
+            *intake.warnings,
+            *open_to_others(billing_run.landing_dir),
+            *ending_agreements(connection, billing_run.as_of_day),
+        ]
+    for warning in warnings:
+        # A file that lies in no feed may be named for a patient.
+        if not warning.startswith("usage/"):
+            context.log.warning(warning)
         progress.warn(warning)
     counts = intake.rows | {
         "rejected_rows": intake.rejected,
@@ -85,13 +94,14 @@ def usage_rows(
             progress.detail,
         )
     for warning in intake.warnings:
-        context.log.warning(warning)
+        context.log.warning(replaced(warning, intake.discreet))
         progress.warn(warning)
     if intake.failed:
-        raise BillingError(
+        raise BillingError.naming_files(
             "usage files can't be read: "
             + "; ".join(f"{name}: {message}" for name, message in intake.failed)
-            + ". Nothing was issued"
+            + ". Nothing was issued",
+            intake.discreet,
         )
     yield dg.MaterializeResult(
         asset_key=["raw", "usage_files"],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.errors import BillingError
+from orchestration.project import PROJECT_DIR
 
 CONTRACT_TABLES = (
     "customers",
@@ -50,6 +51,16 @@ class LandedFile:
     name: str
     content_hash: str
 
+    @property
+    def discreet_name(self) -> str:
+        """What logs call a usage file, whose own name may tell of a patient."""
+        return discreet_name(self.name, self.content_hash)
+
+
+def discreet_name(name: str, content_hash: str) -> str:
+    """Folder and feed of a usage file's name, and the first of its hash."""
+    return "/".join([*name.split("/")[:2], content_hash[:12]])
+
 
 def check_landing(landing: Path) -> None:
     """Stop with what is expected there if the landing directory has nothing to read."""
@@ -68,6 +79,24 @@ def check_landing(landing: Path) -> None:
             f"The landing directory {landing} is empty. {_EXPECTED}; "
             "put the exports there, or name another with --landing DIR."
         )
+
+
+def open_to_others(landing: Path) -> list[str]:
+    """A warning if users of the machine other than owner and group can read usage.
+
+    What lands is plain text with PHI in it. The shipped samples are invented.
+    """
+    usage = (landing / "usage").resolve()
+    if not usage.is_dir() or usage == (PROJECT_DIR / "samples" / "usage").resolve():
+        return []
+    if not usage.stat().st_mode & 0o005:
+        return []
+    if not all(parent.stat().st_mode & 0o001 for parent in usage.parents):
+        return []
+    return [
+        f"{landing}/usage can be read by every user of this machine, and holds PHI in "
+        f"plain text: chmod o-rwx {landing}, and keep it on an encrypted volume."
+    ]
 
 
 def table_files(
@@ -185,15 +214,17 @@ def _all_files(folder: Path) -> Iterator[Path]:
 def _landed(landing: Path, path: Path) -> LandedFile:
     name = path.relative_to(landing).as_posix()
     if not name.isprintable():
-        raise BillingError(
+        raise BillingError.naming_files(
             f"The name of {name!r} in the landing directory is not readable UTF-8 "
-            "text; rename the file."
+            "text; rename the file.",
+            {repr(name): f"a file under {name.split('/')[0]}/"},
         )
     try:
         with path.open("rb") as file:
             content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise BillingError(
-            f"{name} cannot be read ({error.strerror}); make it readable and run again."
-        ) from error
+        raise BillingError.naming_files(
+            f"{name} cannot be read ({error.strerror}); make it readable, run again.",
+            {name: f"A file under {name.split('/')[0]}/"},
+        ) from None
     return LandedFile(path=path, name=name, content_hash=content_hash)

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
+from orchestration.landed_files import discreet_name
 from orchestration.project import DBT_PROJECT_DIR
 
 # What the run rests on now, and the latest that the ledger says of each input. Nothing
@@ -43,6 +44,11 @@ _BOOKED_INPUTS = """
             and later.issue_no > input.issue_no
             and (later.digest is null or input.kind <> 'usage_file'))
 """
+# What logs call a usage file.
+_DISCREET = (
+    "case when kind = 'usage_file' then array_to_string("
+    "[split_part(name, '/', 1), split_part(name, '/', 2), digest[:12]], '/') end"
+)
 
 
 def append_inputs(
@@ -59,7 +65,8 @@ def append_inputs(
     connection.execute(
         "insert into ledger.book.issue_inputs "
         f"select $1, kind, name, contract_id, null from ({_BOOKED_INPUTS}) "
-        "where name in (select unnest($2)) and (kind, name) not in "
+        f"where (name in (select unnest($2)) or {_DISCREET} in (select unnest($2))) "
+        "and (kind, name) not in "
         f"(select kind, name from ({_INPUTS}))",
         [issue_no, list(accepted)],
     )
@@ -89,8 +96,13 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
     the row is rejected now, and while its contract is held, as its key may be what
     can't be read.
     """
+    return list(_missing(connection))
+
+
+def _missing(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The names, and what logs call them: a usage file's may tell of a patient."""
     rows = connection.execute(f"""
-        select name from ({_BOOKED_INPUTS}) as booked
+        select name, kind, digest from ({_BOOKED_INPUTS}) as booked
         where
             (kind = 'contract_file' and not exists (
                 select 1 from warehouse.raw.contract_files
@@ -106,20 +118,25 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
                     where held_contracts.contract_id = booked.contract_id))
         order by kind, name
     """).fetchall()
-    return [name for (name,) in rows]
+    return {
+        name: discreet_name(name, digest) if kind == "usage_file" else name
+        for name, kind, digest in rows
+    }
 
 
 def check_inputs(
     connection: duckdb.DuckDBPyConnection, accepted: Sequence[str]
 ) -> None:
     """Raises BillingError naming each input that is gone and was not accepted (C8)."""
-    gone = [name for name in missing_inputs(connection) if name not in accepted]
+    names = _missing(connection)
+    gone = [name for name in names if not {name, names[name]} & set(accepted)]
     if gone:
-        raise BillingError(
+        raise BillingError.naming_files(
             "issued invoices rest on what is gone: "
             + "; ".join(gone)
             + ". Put it back, or run again with "
-            + " ".join(f'--accept-missing "{name}"' for name in gone)
+            + " ".join(f'--accept-missing "{name}"' for name in gone),
+            names,
         )
 
 

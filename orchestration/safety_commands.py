@@ -119,6 +119,33 @@ def access_report(
         sys.stdout.write(report(Home(home), day, to))
 
 
+@app.command("phi-scan")
+def phi_scan(
+    home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option("--landing", help="Where files landed; default: the last run's."),
+    ] = None,
+    also: Annotated[
+        list[Path], typer.Option("--also", help="A file or folder to look in as well.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Look for anything of a patient in all that was written; say where, not what."""
+    from orchestration.home import Home
+    from orchestration.phi.scan import phi_scan as scan
+
+    with stopped_in_words():
+        found = scan(Home(home), landing, also)
+    print("\n".join(found.in_words()))
+    if found.found or found.unread:
+        raise BillingError(
+            f"{found.found.total()} values of patients were found, {len(found.unread)} "
+            "places could not be looked into (named above). Take those files away from "
+            "whoever should not read them, and see docs/breach.md"
+        )
+    print("Nothing of a patient was found")
+
+
 @app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
@@ -141,6 +168,27 @@ def audit(
     ]
     rows = search(AuditLog(Home(home).audit), actor, action, target, *days)
     sys.stdout.write(told(rows))
+
+
+@app.command()
+def extract(
+    customers: Annotated[
+        list[str], typer.Option("--customer", help="Whose usage; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new Parquet file.")],
+    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="What for.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write usage without identifiers of patients: year, State, kind, quantity."""
+    from orchestration import deidentified
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        made = deidentified.extract(
+            Home(home), out, customers, recipient, purpose, date.today()
+        )
+    sys.stdout.write(deidentified.told(made))
 
 
 @keys.command()

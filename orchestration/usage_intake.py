@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import feed_links, tokens, usage_store, usage_terms
+from orchestration import feed_links, tokens, usage_months, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile, feed_files
 from orchestration.project import read_seed
@@ -33,6 +33,7 @@ class UsageIntake:
 
     `failed` are files that could not be read, of which nothing was stored, each with
     its name and what to do; rows and unreadable rows are those of the files read now.
+    `discreet` has for each file's name what logs call it.
     """
 
     files_read: int = 0
@@ -41,6 +42,7 @@ class UsageIntake:
     unreadable: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    discreet: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,15 @@ def load_usage(
     usage_store.check_token_key(connection, key_id)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
-    intake = UsageIntake()
+    intake = UsageIntake(
+        discreet={
+            file.name: file.discreet_name for files in landed.values() for file in files
+        }
+    )
     try:
         usage_terms.make(connection, names, phi_feeds, as_of, token_key)
-        loader = _Loader(connection, as_of, key_id, intake, progress)
+        load_no = usage_months.next_load(connection)
+        loader = _Loader(connection, as_of, key_id, load_no, intake, progress)
         read = set()
         for name, files in landed.items():
             feed = feeds.get(name, Feed(name))
@@ -93,6 +100,7 @@ def load_usage(
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
         loader.load_again(feeds, landed, mended)
+        usage_months.place(connection, load_no)
         feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
         raise BillingError(
@@ -113,12 +121,14 @@ class _Loader:
         connection: duckdb.DuckDBPyConnection,
         as_of: date,
         key_id: str,
+        load_no: int,
         intake: UsageIntake,
         progress: Callable[[str], None],
     ) -> None:
         self.connection = connection
         self.as_of = as_of
         self.key_id = key_id
+        self.load_no = load_no
         self.intake = intake
         self.progress = progress
 
@@ -139,7 +149,11 @@ class _Loader:
         for file_id in known.keys() & landed.keys():
             if known[file_id].source_file != landed[file_id].name:
                 usage_store.rename(
-                    self.connection, feed.name, file_id, landed[file_id].name
+                    self.connection,
+                    feed.name,
+                    file_id,
+                    landed[file_id].name,
+                    self.load_no,
                 )
         gone = {
             file.source_file: file_id
@@ -235,6 +249,7 @@ class _Loader:
                 opened,
                 self.key_id,
                 self.as_of,
+                self.load_no,
             )
         except duckdb.Error as error:
             raise sent_rows.told(error) from None

@@ -124,7 +124,9 @@ def test_issuing_again_appends_nothing_and_names_a_misspelt_file(
     told = billing(*copy.arguments("2026-04-01"))
     assert told.status == 0
     assert "No invoice issued as of 2026-04-01" in told.out
-    assert "custommers.csv" in told.err.replace("\n", "")
+    said = told.err.replace("\n", "")
+    assert "custommers.csv" in said
+    assert "parting's agreement (BAA) ended on 2026-02-28" in said
     assert copy.issued() == issued
     assert copy.published() == published
 

@@ -9,7 +9,13 @@ import duckdb
 
 from reference import Close, Document, DocumentLine, Landing, Ledger, bill
 from reference.progress import Progress
-from reference.revenue_comparison import TABLES, columns
+from reference.receivables_comparison import (
+    AGING_COLUMNS,
+    APPLIED_COLUMNS,
+    CASH_COLUMNS,
+    model_receivables,
+)
+from reference.revenue_comparison import TABLES, columns, roles
 from reference.revenue_tables import RevenueTables
 from reference.scenarios import Step
 
@@ -18,7 +24,15 @@ create schema finance; create schema quality;
 create table finance.invoices (invoice_id int, customer_id varchar,
     invoice_group varchar, currency varchar, invoice_date date,
     invoice_number varchar, document_type varchar, due_date date,
-    po_number varchar, subtotal decimal(18,2));
+    po_number varchar, subtotal decimal(18,2), status varchar,
+    credits decimal(18,2), total decimal(18,2), paid decimal(18,2),
+    balance decimal(18,2), days_past_due int);
+create table finance.receivables_aging (customer_id varchar, invoice_number varchar,
+    balance decimal(18,2), days_past_due int, bucket varchar,
+    disputed_amount decimal(18,2), accepted_amount decimal(18,2));
+create table finance.applications (customer_id varchar, receipt_id varchar,
+    kind varchar, currency varchar, invoice_number varchar, amount decimal(18,2),
+    applied_on date, unapplied_because varchar);
 create table finance.invoice_lines (invoice_id int, line_number int,
     contract_id varchar, line_id varchar, milestone_id varchar,
     commitment_id varchar, line_type varchar,
@@ -49,10 +63,16 @@ create table finance.usage_by_facility (contract_id varchar, facility_id varchar
     meter varchar, month date, quantity decimal(18,4), amount decimal(18,2));
 create table finance.journal_entries (accounting_month date, entry_date date,
     account varchar, debit decimal(18,2), credit decimal(18,2), currency varchar,
-    contract_id varchar, invoice_number varchar, product_id varchar);
+    contract_id varchar, invoice_number varchar, product_id varchar,
+    customer_id varchar);
 create table quality.usage_outcomes (feed varchar, service_month date,
     outcome varchar, reason varchar, rows bigint);
 """
+
+DOCUMENT = (
+    "invoice_id, customer_id, invoice_group, currency, invoice_date, invoice_number,"
+    " document_type, due_date, po_number, subtotal"
+)
 
 
 def unspoilt(row):
@@ -70,8 +90,11 @@ def read_landing(directory: Path) -> Landing:
     usage: dict[str, dict[str, list[dict[str, str]]]] = {}
     for path in sorted((directory / "usage").glob("*/*.csv")):
         usage.setdefault(path.parent.name, {})[path.name] = read(path)
-    contracts = (directory / "contracts").glob("*.csv")
-    return Landing({path.stem: read(path) for path in contracts}, usage)
+    tables = [
+        *(directory / "contracts").glob("*.csv"),
+        *(directory / "receivables").glob("*.csv"),
+    ]
+    return Landing({path.stem: read(path) for path in tables}, usage)
 
 
 class PublishedModel:
@@ -81,12 +104,10 @@ class PublishedModel:
         self,
         spoil: Callable[[DocumentLine], DocumentLine] = unspoilt,
         spoil_progress: Callable[[Progress], Progress] = unspoilt,
-        spoil_revenue: Callable[[object], object] = unspoilt,
     ):
         self.ledgers: dict[Path, Ledger] = {}
         self.spoil = spoil
         self.spoil_progress = spoil_progress
-        self.spoil_revenue = spoil_revenue
 
     def __call__(self, home: Path, landing: Path, step: Step) -> None:
         ledger = self.ledgers.setdefault(home, Ledger())
@@ -104,6 +125,7 @@ class PublishedModel:
             db.execute(SCHEMA)
             for number, document in enumerate(close.documents):
                 self._publish_document(db, number, document)
+            self._publish_receivables(db, close)
             for row in close.progress:
                 spoilt = self.spoil_progress(row)
                 _insert(db, "finance.commitment_progress", astuple(spoilt))
@@ -129,7 +151,7 @@ class PublishedModel:
             document.po_number,
             document.total,
         ]
-        _insert(db, "finance.invoices", row)
+        _insert(db, f"finance.invoices ({DOCUMENT})", row)
         for line_number, booked in enumerate(document.lines, start=1):
             line = self.spoil(booked)
             charge = line.charge
@@ -162,22 +184,49 @@ class PublishedModel:
     ) -> None:
         for table, (name, row_type) in TABLES.items():
             for row in getattr(revenue, table):
-                values = astuple(self.spoil_revenue(row))
-                _insert(db, f"{name} ({columns(row_type)})", values)
-        for booked in revenue.journal:
-            line = self.spoil_revenue(booked)
+                _insert(db, f"{name} ({columns(row_type)})", astuple(row))
+        account_of = {role: account for account, role in roles().items()}
+        for line in revenue.journal:
             row = [
                 line.accounting_month,
                 line.entry_date,
-                line.account,
+                account_of[line.account],
                 max(line.amount, 0),
                 max(-line.amount, 0),
                 line.currency,
                 line.contract_id,
                 line.invoice_number,
                 line.product_id,
+                "",
             ]
             _insert(db, "finance.journal_entries", row)
+
+    def _publish_receivables(self, db: duckdb.DuckDBPyConnection, close: Close) -> None:
+        money = model_receivables(close.account, close.cash, close.as_of)
+        for row in money["owed"]:
+            db.execute(
+                "update finance.invoices set status = ?, credits = ?, total = ?, "
+                "paid = ?, balance = ?, days_past_due = ? where invoice_number = ?",
+                [*row[2:], row[1]],
+            )
+        for row in money["aging"]:
+            _insert(db, f"finance.receivables_aging ({AGING_COLUMNS})", row)
+        for row in money["applications"]:
+            _insert(db, f"finance.applications ({APPLIED_COLUMNS})", row)
+        account_of = {role: account for account, role in roles().items()}
+        for *row, role, currency, number, amount in money["cash"]:
+            _insert(
+                db,
+                f"finance.journal_entries ({CASH_COLUMNS}, debit, credit)",
+                [
+                    *row,
+                    account_of[role],
+                    currency,
+                    number,
+                    max(amount, 0),
+                    max(-amount, 0),
+                ],
+            )
 
 
 def _insert(db: duckdb.DuckDBPyConnection, table: str, row: Iterable) -> None:
