@@ -61,3 +61,8 @@
 {% macro is_weekend(day) -%}
     extract(isodow from {{ day }}) > 5
 {%- endmacro %}
+
+{#- All values of a column as one text, in order. -#}
+{% macro all_in_one_text(value) -%}
+    string_agg({{ value }}, ',' order by {{ value }})
+{%- endmacro %}

@@ -59,3 +59,57 @@
                 || 'contracts/contract_facilities.csv; none: the event is not charged'
     end
 {%- endmacro %}
+
+{#- The rank of a row among those of its event: the one received last is the first. -#}
+{% macro recency(rows) -%}
+    row_number() over (
+        partition by {{ rows }}.feed, {{ rows }}.event_id
+        order by
+            {{ rows }}.received_at desc nulls last,
+            case {{ rows }}.status when 'cancelled' then 0 else 1 end,
+            {{ by_bytes(rows ~ '.source_file') }} desc,
+            {{ rows }}.line desc
+    )
+{%- endmacro %}
+
+{#- What a usage row says, by name, so that unions of it can't be mixed up. -#}
+{% macro columns_of_usage(rows, without=[]) -%}
+    {%- for column in [
+        "feed", "event_id", "file_id", "line", "event_type", "facility",
+        "encounter_id", "patient_token", "class", "code", "status", "quantity",
+        "service_date", "received_on", "event_month",
+    ] if column not in without -%}
+        {{ rows }}.{{ column }}{{ ", " if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#-
+A class or code if some meter asks for it by name, else empty: what no meter tells
+apart is counted together.
+-#}
+{% macro if_metered(value, list, usage) -%}
+    case
+        when exists (
+            select 1 from meters
+            where
+                meters.{{ list }} is not null
+                and meters.event_type = {{ usage }}.event_type
+                and {{ listed(usage ~ '.' ~ value, 'meters.' ~ list) }}
+        )
+            then {{ usage }}.{{ value }}
+        else ''
+    end
+{%- endmacro %}
+
+{#- What keeps an event from being billed, whoever it is of: the first of these. -#}
+{% macro obstacle() -%}
+    case
+        when status = 'cancelled' then 'void'
+        when status = 'not_yet_usage' then 'not_yet_usage'
+        when service_date is null then 'invalid_date'
+        when quantity is null then 'invalid_quantity'
+        when facility is null then 'missing_facility'
+        when service_date > {{ as_of() }} then 'future_date'
+        else ''
+    end
+{%- endmacro %}

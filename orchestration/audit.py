@@ -177,7 +177,11 @@ def _actor() -> str:
 
 
 def _whole_detail(action: str, detail: dict[str, Any]) -> dict[str, Any]:
-    purpose = os.environ.get(PURPOSE_VARIABLE) or _PURPOSES.get(action, "billing")
+    purpose = (
+        detail.get("purpose")
+        or os.environ.get(PURPOSE_VARIABLE)
+        or _PURPOSES.get(action, "billing")
+    )
     added = {"purpose": purpose, "code": code_version()}
     login = _login()
     if login is not None:

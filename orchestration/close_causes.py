@@ -18,15 +18,20 @@ _LATE = """
         contract_id, facility_id, meter, min(month) as first_month,
         max(month) as last_month, sum(quantity) as quantity, sum(amount) as amount
     from (
-        select contract_id, facility_id, meter, month, quantity, amount
-        from warehouse.finance.usage_by_facility
-        union all
-        select contract_id, facility_id, meter, month, -quantity, -amount
-        from {before}.finance.usage_by_facility
+        select
+            contract_id, facility_id, meter, month, sum(quantity) as quantity,
+            sum(amount) as amount
+        from (
+            from warehouse.finance.usage_by_facility
+            union all by name
+            select * replace (-quantity as quantity, -amount as amount)
+            from {before}.finance.usage_by_facility
+        )
+        where month < getvariable('month')
+        group by contract_id, facility_id, meter, month
+        having sum(quantity) <> 0 or sum(amount) <> 0
     )
-    where month < getvariable('month')
     group by contract_id, facility_id, meter
-    having sum(quantity) <> 0 or sum(amount) <> 0
 """
 _HELD = """
     select distinct contract_id from {before}.quality.rejected_rows

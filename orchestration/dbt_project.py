@@ -3,7 +3,7 @@
 import functools
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ def build(
     variables: dict[str, str],
     on_node: Callable[[], None] = lambda: None,
     target: str | None = None,
+    options: Sequence[str] = (),
 ) -> list[NodeResult]:
     """Build models and run their data tests; unit tests are left out.
 
@@ -70,8 +71,9 @@ def build(
             on_node()
 
     arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
+    arguments += options
     if select is not None:
-        arguments += ["--select", select]
+        arguments += ["--select", *select.split()]
     arguments += ["--vars", json.dumps(variables)]
     runner = dbtRunner(manifest=manifest(), callbacks=[follow])
     result = _invoke(runner, arguments, target)

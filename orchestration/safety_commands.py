@@ -170,6 +170,27 @@ def audit(
     sys.stdout.write(told(rows))
 
 
+@app.command()
+def extract(
+    customers: Annotated[
+        list[str], typer.Option("--customer", help="Whose usage; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new Parquet file.")],
+    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="What for.")],
+    home: HomeOption = DEFAULT_HOME,
+) -> None:
+    """Write usage without identifiers of patients: year, State, kind, quantity."""
+    from orchestration import deidentified
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        made = deidentified.extract(
+            Home(home), out, customers, recipient, purpose, date.today()
+        )
+    sys.stdout.write(deidentified.told(made))
+
+
 @keys.command()
 def rotate(
     name: Annotated[str, typer.Argument(help="warehouse or ledger.")],

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import feed_links, tokens, usage_store, usage_terms
+from orchestration import feed_links, tokens, usage_months, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile, feed_files
 from orchestration.project import read_seed
@@ -91,7 +91,8 @@ def load_usage(
     )
     try:
         usage_terms.make(connection, names, phi_feeds, as_of, token_key)
-        loader = _Loader(connection, as_of, key_id, intake, progress)
+        load_no = usage_months.next_load(connection)
+        loader = _Loader(connection, as_of, key_id, load_no, intake, progress)
         read = set()
         for name, files in landed.items():
             feed = feeds.get(name, Feed(name))
@@ -99,6 +100,7 @@ def load_usage(
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
         loader.load_again(feeds, landed, mended)
+        usage_months.place(connection, load_no)
         feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
         raise BillingError(
@@ -119,12 +121,14 @@ class _Loader:
         connection: duckdb.DuckDBPyConnection,
         as_of: date,
         key_id: str,
+        load_no: int,
         intake: UsageIntake,
         progress: Callable[[str], None],
     ) -> None:
         self.connection = connection
         self.as_of = as_of
         self.key_id = key_id
+        self.load_no = load_no
         self.intake = intake
         self.progress = progress
 
@@ -145,7 +149,11 @@ class _Loader:
         for file_id in known.keys() & landed.keys():
             if known[file_id].source_file != landed[file_id].name:
                 usage_store.rename(
-                    self.connection, feed.name, file_id, landed[file_id].name
+                    self.connection,
+                    feed.name,
+                    file_id,
+                    landed[file_id].name,
+                    self.load_no,
                 )
         gone = {
             file.source_file: file_id
@@ -241,6 +249,7 @@ class _Loader:
                 opened,
                 self.key_id,
                 self.as_of,
+                self.load_no,
             )
         except duckdb.Error as error:
             raise sent_rows.told(error) from None

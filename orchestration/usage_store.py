@@ -5,7 +5,7 @@ from datetime import date
 
 import duckdb
 
-from orchestration import feed_links
+from orchestration import feed_links, usage_months
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.sent_rows import REFUSED, SENT, Opened, told
@@ -25,9 +25,20 @@ _TABLES = (
         event_type varchar, facility varchar, encounter_id varchar,
         patient_token varchar, token_key varchar, is_patient_withheld boolean,
         service_date date, received_at timestamp, quantity decimal(18, 4),
-        status varchar, class varchar, code varchar
+        status varchar, class varchar, code varchar, event_hash ubigint,
+        encounter_hash ubigint, event_month date
     )""",
+    *usage_months.TABLES,
 )
+# Of a row of another file, or of a file of an earlier version: found by its event.
+_HASHES = {
+    "event_hash": usage_months.event_hash("feed", "event_id"),
+    # It has a facility of its own, or that of its encounter.
+    "encounter_hash": "case when facility is null then "
+    + usage_months.event_hash("feed", "encounter_id")
+    + " end",
+    "event_month": usage_months.own_month("service_date", "received_at"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,26 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
     feed_links.make_tables(connection)
+    _add_months(connection)
+
+
+def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give rows that an earlier version stored their months."""
+    columns = connection.execute("describe restricted.usage_rows").fetchall()
+    if any(name == "event_month" for name, *_ in columns):
+        return
+    connection.begin()
+    for name, kind in zip(_HASHES, ("ubigint", "ubigint", "date"), strict=True):
+        connection.execute(
+            f"alter table restricted.usage_rows add column {name} {kind}"
+        )
+    values = ", ".join(f"{name} = {sql}" for name, sql in _HASHES.items())
+    connection.execute(f"update restricted.usage_rows set {values}")
+    files = connection.execute("select feed, file_id from raw.usage_files").fetchall()
+    load_no = usage_months.next_load(connection)
+    for feed, file_id in files:
+        usage_months.count(connection, feed, file_id, load_no)
+    connection.commit()
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
@@ -84,10 +115,15 @@ def known_files(
 
 
 def rename(
-    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, name: str
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    file_id: str,
+    name: str,
+    load_no: int,
 ) -> None:
-    """A known file lies under another name now."""
+    """A known file lies under another name now, by which ties are decided."""
     connection.begin()
+    usage_months.touch(connection, feed, file_id, load_no)
     for table in ("usage_files", "unreadable_usage_rows"):
         connection.execute(
             f"update raw.{table} set source_file = ? where feed = ? and file_id = ?",
@@ -103,6 +139,7 @@ def store(
     opened: Opened,
     key_id: str,
     as_of: date,
+    load_no: int,
 ) -> int:
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
@@ -113,11 +150,12 @@ def store(
     connection.begin()
     try:
         for file_id in {file.file_id, *replaces}:
-            _forget(connection, file.feed, file_id)
+            _forget(connection, file.feed, file_id, load_no)
         stored = _insert_rows(connection, file, key_id, as_of)
         unreadable = _insert_unreadable(connection, file)
         if stored + unreadable != opened.rows:
             raise UnreadableFile("changed while it was read; run again")
+        usage_months.count(connection, file.feed, file.file_id, load_no)
         if opened.is_document:
             feed_links.store(connection, file.feed, file.file_id, key_id, as_of)
         connection.execute(
@@ -142,7 +180,9 @@ def store(
     return unreadable
 
 
-def _forget(connection: duckdb.DuckDBPyConnection, feed: str, file_id: str) -> None:
+def _forget(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
     known = connection.execute(
         "select count(*) from raw.usage_files where feed = ? and file_id = ?",
         [feed, file_id],
@@ -157,6 +197,7 @@ def _forget(connection: duckdb.DuckDBPyConnection, feed: str, file_id: str) -> N
                 f"delete from {table} where feed = ? and file_id = ?", [feed, file_id]
             )
         feed_links.forget(connection, feed, file_id)
+        usage_months.forget(connection, feed, file_id, load_no)
 
 
 def _insert_rows(
@@ -171,7 +212,8 @@ def _insert_rows(
                 -- Not in the join: on anything but equality it is 1,000 times slower.
                 case
                     when {may_keep("placed", "customers")} then patients.patient_token
-                end as patient_token
+                end as patient_token,
+                cast(? as varchar) as feed
             from {PLACED} as placed
             left join {CUSTOMERS} as customers
                 on customers.feed = cast(? as varchar)
@@ -182,7 +224,7 @@ def _insert_rows(
             where placed.broken_column is null
         )
         select
-            cast(? as varchar),
+            feed,
             cast(? as varchar),
             line,
             event_id,
@@ -197,7 +239,8 @@ def _insert_rows(
             quantity,
             status,
             class,
-            code
+            code,
+            {", ".join(_HASHES.values())}
         from judged""",
         [as_of, as_of, file.feed, file.feed, file.file_id, key_id],
     ).fetchone()[0]

@@ -124,6 +124,14 @@ def test_every_safeguard_has_a_row(part: str) -> None:
             assert remains and not shown
 
 
+def test_every_rule_has_a_row() -> None:
+    found = rows("The project's rules")
+    assert len(found) == 26
+    assert [row[0] for row in found.values()] == [f"HP-{n}" for n in range(1, 27)]
+    for rule, _, shown in found.values():
+        assert shown, rule
+
+
 def test_addressable_safeguards_are_built_HP_26() -> None:
     """What is called addressable has evidence as if required, or is not software's."""
     people = {"(a)(3)(ii)(B)", "(a)(2)(ii)", "(a)(2)(iii)"}

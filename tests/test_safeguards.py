@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+from conftest import BilledBook
 
 from orchestration.dunning_policies import ACTIONS
 from orchestration.home import Home
@@ -43,6 +44,37 @@ def test_no_setting_weakens_the_encryption_HP_9() -> None:
     assert len(texts) > 200
     for word in ("force_mbedtls_unsafe", "encryption_cipher"):
         assert [text for text in texts if word in text.lower()] == []
+
+
+def test_no_token_or_event_id_of_phi_is_published_HP_3_HP_4(
+    billed_book: BilledBook,
+) -> None:
+    home = Home(billed_book.home)
+    with open_files(home, Keys.of(home), read_only=True) as connection:
+        connection.execute(f"attach '{home.publication}' as publication (read_only)")
+        connection.execute(
+            "create temp table kept as "
+            "select patient_token as word from restricted.usage_rows "
+            "where patient_token is not null union "
+            "select event_id from restricted.usage_rows"
+        )
+        columns = connection.execute(
+            "select schema_name || '.' || table_name, column_name "
+            "from duckdb_columns() where database_name = 'publication' "
+            "and data_type = 'VARCHAR'"
+        ).fetchall()
+        assert len(columns) > 50
+        told = {
+            (table, column)
+            for table, column in columns
+            if connection.execute(
+                f'select 1 from publication.{table} where "{column}" in '
+                "(select word from kept) limit 1"
+            ).fetchone()
+        }
+        (words,) = connection.execute("select count(*) from kept").fetchone()
+    assert words > 100
+    assert told == set()
 
 
 def test_failing_tests_store_no_rows_HP_15() -> None:

@@ -9,9 +9,9 @@ usage_rows as (
     select
         feed,
         file_id,
-        sum(case when is_known then 1 else 0 end) as known,
-        sum(case when is_known then 0 else 1 end) as not_yet_known
-    from {{ ref('stg_usage_rows') }}
+        sum(case when is_known then event_rows else 0 end) as known,
+        sum(case when is_known then 0 else event_rows end) as not_yet_known
+    from {{ ref('stg_usage_receipts') }}
     group by feed, file_id
 ),
 

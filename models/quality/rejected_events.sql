@@ -28,12 +28,13 @@ rejected as (
     from events
     inner join usage
         on
-            events.feed = usage.feed
+            events.event_month = usage.event_month
+            and events.feed = usage.feed
             and events.file_id = usage.file_id
             and events.facility = usage.facility
             and events.event_type = usage.event_type
-            and events.class = usage.class
-            and events.code = usage.code
+            and events.counted_class = usage.class
+            and events.counted_code = usage.code
             and events.obstacle = usage.obstacle
             and events.has_patient = usage.has_patient
             and events.service_date is not distinct from usage.service_date

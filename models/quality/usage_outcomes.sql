@@ -7,7 +7,7 @@ usage as (
 ),
 
 known as (
-    select * from {{ ref('stg_usage_rows') }}
+    select * from {{ ref('stg_usage_receipts') }}
     where is_known
 ),
 
@@ -30,9 +30,9 @@ replaced as (
     select
         feed,
         file_id,
-        {{ month_of('service_date') }} as service_month,
+        service_month,
         'replaced' as outcome,
-        1 as event_rows
+        event_rows
     from known
     union all
     select

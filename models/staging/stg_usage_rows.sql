@@ -27,6 +27,9 @@ marked as (
         landed.quantity,
         landed.service_date,
         landed.received_at,
+        landed.event_hash,
+        landed.encounter_hash,
+        landed.event_month,
         coalesce(
             cast(landed.received_at as date), landed.service_date
         ) as received_on

@@ -1,12 +1,14 @@
--- One row per feed, file, facility as sent, day, type, class, code and patient, of the
--- types that some line counts patients of (U8).
+-- One row per feed, file, facility as sent, day, type, class and code (where a meter tells
+-- them apart) and patient, of the types that some line counts patients of (U8).
 with
 
-events as (
-    select * from {{ ref('usage_events') }}
+months as (
+    select *
+    from {{ ref('usage_months') }}
+    where event_month not in (select event_month from {{ this }})
 ),
 
-meters as (
+counted_types as (
     select distinct event_type
     from {{ ref('int_usage_meters') }}
     where aggregation = 'distinct_patients'
@@ -17,14 +19,17 @@ patients as (
         events.feed,
         events.file_id,
         events.facility,
+        events.event_type,
+        events.counted_class as class,
+        events.counted_code as code,
+        events.patient_token,
+        events.inputs,
         events.service_date,
         events.received_on,
-        events.event_type,
-        events.class,
-        events.code,
-        events.patient_token
-    from events
-    inner join meters on events.event_type = meters.event_type
+        events.event_month
+    from {{ ref('usage_events') }} as events
+    inner join months on events.event_month = months.event_month
+    inner join counted_types on events.event_type = counted_types.event_type
     where events.obstacle = '' and events.patient_token is not null
 )
 

@@ -1,37 +1,44 @@
--- One row per feed, file, facility as sent, day, type, class, code and whether a patient
--- is named: events and their quantity.
+-- One row per feed, file, facility as sent, day, type, class and code (where a meter tells
+-- them apart) and whether a patient is named: events and their quantity.
 with
 
-events as (
-    select * from {{ ref('usage_events') }}
+months as (
+    select *
+    from {{ ref('usage_months') }}
+    where event_month not in (select event_month from {{ this }})
 ),
 
 counted as (
     select
-        feed,
-        file_id,
-        facility,
-        service_date,
-        received_on,
-        event_type,
-        class,
-        code,
-        obstacle,
-        has_patient,
+        events.feed,
+        events.file_id,
+        events.facility,
+        events.event_type,
+        events.counted_class as class,
+        events.counted_code as code,
+        events.obstacle,
+        events.inputs,
         count(*) as events,
-        cast(sum(quantity) as decimal(18, 4)) as quantity
-    from events
+        cast(sum(events.quantity) as decimal(18, 4)) as quantity,
+        events.has_patient,
+        events.service_date,
+        events.received_on,
+        events.event_month
+    from {{ ref('usage_events') }} as events
+    inner join months on events.event_month = months.event_month
     group by
-        feed,
-        file_id,
-        facility,
-        service_date,
-        received_on,
-        event_type,
-        class,
-        code,
-        obstacle,
-        has_patient
+        events.feed,
+        events.file_id,
+        events.facility,
+        events.event_type,
+        events.counted_class,
+        events.counted_code,
+        events.obstacle,
+        events.inputs,
+        events.has_patient,
+        events.service_date,
+        events.received_on,
+        events.event_month
 )
 
 select * from counted

@@ -35,7 +35,8 @@ seen as (
     from patients
     inner join usage
         on
-            patients.feed = usage.feed
+            patients.event_month = usage.event_month
+            and patients.feed = usage.feed
             and patients.file_id = usage.file_id
             and patients.facility = usage.facility
             and patients.service_date = usage.service_date

@@ -1,0 +1,210 @@
+"""Which month each usage row is worked on in, and what each month is made of.
+
+Events are worked on by month (`event_month`), and what happened in one month must be
+told without looking at another. So rows that decide about one another have the same
+one: rows of one event, however their dates differ, and a procedure without a facility
+of its own and the encounter that lends it one. It is the first month of them all, and
+shows in no result.
+
+`raw.usage_receipts` counts the rows of each file by month and day of receipt. A month
+is to be made again when the last load that touched it is another, or the number of its
+rows known by the as-of day: nothing has to be remembered beside (`usage_months`).
+"""
+
+import duckdb
+
+RECEIPTS = "raw.usage_receipts"
+TO_PLACE = "raw.usage_files_to_place"
+TABLES = (
+    """raw.usage_receipts (
+        feed varchar, file_id varchar, event_month date, service_month date,
+        received_on date, rows bigint, last_service_date date, load_no bigint
+    )""",
+    # Files whose rows may be in the month of another row of their event.
+    """raw.usage_files_to_place (feed varchar, file_id varchar)""",
+)
+_ROWS = "restricted.usage_rows"
+_FRONTIER = "temp.main.usage_frontier"
+_TARGETS = "temp.main.usage_targets"
+_MOVED = "temp.main.usage_moved"
+
+
+def event_hash(feed: str, event_id: str) -> str:
+    """SQL of a whole number by which an event is found; the same in any version."""
+    return f"md5_number_lower({feed} || chr(31) || {event_id})"
+
+
+def own_month(service_date: str, received_at: str) -> str:
+    """SQL of the month a row is in by itself; it is not null."""
+    day = f"coalesce({service_date}, cast({received_at} as date), date '0001-01-01')"
+    return f"cast(date_trunc('month', {day}) as date)"
+
+
+def next_load(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the next load; they rise, whatever became of the files."""
+    return connection.execute(
+        f"select coalesce(max(load_no), 0) + 1 from {RECEIPTS}"
+    ).fetchone()[0]
+
+
+def count(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
+    """Count the rows of a file just stored; within its transaction."""
+    connection.execute(
+        f"""
+        insert into {RECEIPTS}
+        {_counted("rows", "+")}
+        from (
+            select * from {_ROWS}
+            where feed = cast(? as varchar) and file_id = cast(? as varchar)
+        ) as rows
+        group by all""",
+        [load_no, feed, file_id],
+    )
+    connection.execute(f"insert into {TO_PLACE} values (?, ?)", [feed, file_id])
+
+
+def touch(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
+    """What a file says is to be told anew; within its transaction."""
+    connection.execute(
+        f"""
+        insert into {RECEIPTS}
+        select distinct '', '', event_month, event_month, cast(null as date), 0,
+            cast(null as date), cast(? as bigint)
+        from {RECEIPTS} where feed = ? and file_id = ?""",
+        [load_no, feed, file_id],
+    )
+
+
+def forget(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
+    """A file's rows are gone; within the transaction."""
+    touch(connection, feed, file_id, load_no)
+    for table in (RECEIPTS, TO_PLACE):
+        connection.execute(
+            f"delete from {table} where feed = ? and file_id = ?", [feed, file_id]
+        )
+
+
+def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
+    """Give rows that decide about one another the same month, the first of theirs.
+
+    Looks at the files read since the last time, and of the rest at the rows that their
+    events name; all in one transaction.
+    """
+    if not connection.execute(f"select count(*) from {TO_PLACE}").fetchone()[0]:
+        return
+    connection.begin()
+    _find_targets_of_new(connection)
+    while connection.execute(f"select count(*) from {_TARGETS}").fetchone()[0]:
+        _move(connection, load_no)
+        _find_targets(connection)
+    connection.execute(f"delete from {TO_PLACE}")
+    connection.commit()
+    for table in (_FRONTIER, _TARGETS, _MOVED):
+        connection.execute(f"drop table if exists {table}")
+
+
+def _find_targets_of_new(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keys of new rows that are in several months, and the first of these."""
+    is_new = f"(feed, file_id) in (select (feed, file_id) from {TO_PLACE})"
+    connection.execute(f"""
+        create or replace temp table usage_frontier as
+        select key, min(event_month) as low, max(event_month) as high
+        from ({_keys(is_new)})
+        group by key""")
+    old = connection.execute(
+        f"select count(*) from raw.usage_files where not {is_new}"
+    ).fetchone()[0]
+    found = f"select key, low, high from {_FRONTIER}"
+    if old:
+        known = f"select key from {_FRONTIER}"
+        found += f"""
+            union all
+            select key, event_month, event_month
+            from ({_keys(f"not {is_new}", known)})"""
+    _keep_targets(connection, found)
+
+
+def _find_targets(connection: duckdb.DuckDBPyConnection) -> None:
+    """The same for the keys of what was moved, which may lead on to other rows."""
+    known = f"select key from {_FRONTIER}"
+    _keep_targets(
+        connection,
+        f"""select key, event_month as low, event_month as high
+        from ({_keys("true", known)})""",
+    )
+
+
+def _keep_targets(connection: duckdb.DuckDBPyConnection, found: str) -> None:
+    connection.execute(f"""
+        create or replace temp table usage_targets as
+        select key, min(low) as event_month from ({found})
+        group by key having min(low) <> max(high)""")
+
+
+def _move(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
+    connection.execute(f"""
+        create or replace temp table usage_moved as
+        with named as (
+            select rows.rowid as row_number, targets.event_month
+            from {_ROWS} as rows
+            inner join {_TARGETS} as targets on rows.event_hash = targets.key
+            union all
+            select rows.rowid, targets.event_month
+            from {_ROWS} as rows
+            inner join {_TARGETS} as targets on rows.encounter_hash = targets.key
+        )
+        select row_number, min(event_month) as event_month
+        from named group by row_number""")
+    # Only a row of two keys leads on to others.
+    connection.execute(f"""
+        create or replace temp table usage_frontier as
+        select distinct unnest([event_hash, encounter_hash]) as key
+        from {_ROWS} as rows
+        where encounter_hash is not null
+            and rows.rowid in (select row_number from {_MOVED})""")
+    connection.execute(f"""
+        delete from {_MOVED} as moved using {_ROWS} as rows
+        where moved.row_number = rows.rowid and moved.event_month = rows.event_month""")
+    moved = f"""
+        from {_ROWS} as rows where rows.rowid in (select row_number from {_MOVED})
+        group by all"""
+    connection.execute(
+        f"insert into {RECEIPTS} {_counted('rows', '-')} {moved}", [load_no]
+    )
+    connection.execute(f"""
+        update {_ROWS} as rows set event_month = moved.event_month
+        from {_MOVED} as moved where rows.rowid = moved.row_number""")
+    connection.execute(
+        f"insert into {RECEIPTS} {_counted('rows', '+')} {moved}", [load_no]
+    )
+
+
+def _keys(where: str, known: str | None = None) -> str:
+    """SQL of key, event_month of the rows of a condition; `known` is SQL of keys."""
+    selects = []
+    for key in ("event_hash", "encounter_hash"):
+        wanted = f"and {key} in ({known})" if known else f"and {key} is not null"
+        selects.append(
+            f"select {key} as key, event_month from {_ROWS} where {where} {wanted}"
+        )
+    return " union all ".join(selects)
+
+
+def _counted(rows: str, sign: str) -> str:
+    """SQL of receipts from rows, without `from`; its parameter is the load's number."""
+    return f"""
+        select
+            {rows}.feed,
+            {rows}.file_id,
+            {rows}.event_month,
+            cast(date_trunc('month', {rows}.service_date) as date),
+            coalesce(cast({rows}.received_at as date), {rows}.service_date),
+            {sign}count(*),
+            max({rows}.service_date),
+            cast(? as bigint)"""

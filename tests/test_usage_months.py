@@ -1,0 +1,235 @@
+"""Only months of usage that changed are made again, and that changes no result.
+
+A warehouse that grew through landings, corrections and as-of days in any order holds
+the same rows as one that was made at once, and as one made again in full.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from scenarios import Book, Scenario
+
+from orchestration import dbt_project, ledger
+from orchestration.contract_tables import load_contract_tables
+from orchestration.home import Home
+from orchestration.keys import Keys
+from orchestration.usage_intake import load_usage
+from orchestration.warehouse import open_files
+
+FIRST = date(2026, 1, 1)
+# More of them, as in BILLING_SEEDS=3,4,5, try more histories.
+SEEDS = [int(seed) for seed in os.environ.get("BILLING_SEEDS", "1").split(",")]
+HEADER = (
+    "event_id,event_type,facility,patient_id,occurred_at,received_at,quantity,status,"
+    "class"
+)
+# What is told of usage beyond the months it is worked on in.
+RESULTS = {
+    "quality.usage_outcomes": "*",
+    "quality.intake_files": "*",
+    "quality.rejected_usage": "*",
+    "restricted.rejected_usage": "*",
+    "restricted.billable_usage": "*",
+    "restricted.int_patient_units": "*",
+    "restricted.usage_events": "* exclude (inputs, event_month)",
+}
+MODELS = {"restricted.rejected_usage": "rejected_events"}
+
+
+class Usage:
+    """A landing directory with one contract, and a home that bills it."""
+
+    def __init__(self, place: Path) -> None:
+        self.landing = place / "landing"
+        self.home = Home(place / "home")
+        self.home.create()
+        self.keys = Keys.of(self.home)
+        book = Book()
+        clinic = Scenario(book, "clinic", "north south", agreed_since="2020-01-01")
+        contract = clinic.contract(covers="north south")
+        for meter in ("encounter", "emergency", "patient", "procedure"):
+            clinic.land(
+                "contract_lines",
+                line_id=meter,
+                contract_id=contract,
+                effective_on="2026-01-01",
+                charge_type="usage",
+                product_id=meter,
+                pricing_model="per_unit",
+                unit_price="1.00",
+                meter=meter,
+            )
+        book.write(self.landing, 1)
+
+    def land(self, name: str, *rows: str, header: str = HEADER) -> None:
+        path = self.landing / "usage" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join((header, *rows)) + "\n")
+
+    def rename(self, name: str, new_name: str) -> None:
+        folder = self.landing / "usage"
+        (folder / name).rename(folder / new_name)
+
+    def build(self, as_of: date) -> dict[str, list]:
+        """Load and build; gives what the results hold."""
+        with open_files(self.home, self.keys) as connection:
+            ledger.open_ledger(connection)
+            load_contract_tables(connection, self.landing, as_of)
+            intake = load_usage(connection, self.landing, as_of, self.keys.token)
+            assert intake.failed == []
+        return self.build_models(as_of)
+
+    def build_anew(self, as_of: date) -> dict[str, list]:
+        """The same in a warehouse that begins empty; the one that grew stays."""
+        kept = self.home.path / "kept.duckdb"
+        self.home.warehouse.rename(kept)
+        results = self.build(as_of)
+        kept.replace(self.home.warehouse)
+        return results
+
+    def build_models(self, as_of: date, *options: str) -> dict[str, list]:
+        self.keys.hand_to_dbt(self.home)
+        names = " ".join(
+            "+" + MODELS.get(table, table.rpartition(".")[2]) for table in RESULTS
+        )
+        variables = {"as_of": str(as_of), "issue_through": ""}
+        results = dbt_project.build(
+            f"{names} usage_rows_are_accounted_for",
+            variables,
+            options=("--indirect-selection", "cautious", *options),
+        )
+        assert dbt_project.failure_message(results) is None
+        return self.results()
+
+    def results(self) -> dict[str, list]:
+        with open_files(self.home, self.keys) as connection:
+            return {
+                table: connection.execute(
+                    f"select {columns} from {table} order by all"
+                ).fetchall()
+                for table, columns in RESULTS.items()
+            }
+
+    def remade(self, as_of: date) -> set[date]:
+        """Build and give the months that were made again."""
+        with open_files(self.home, self.keys) as connection:
+            connection.execute("update restricted.usage_events set code = 'stood'")
+        self.build(as_of)
+        with open_files(self.home, self.keys) as connection:
+            months = connection.execute(
+                "select distinct event_month from restricted.usage_events "
+                "where code <> 'stood'"
+            ).fetchall()
+        return {month for (month,) in months}
+
+
+@pytest.fixture
+def usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Usage]:
+    usage = Usage(tmp_path)
+    monkeypatch.setenv("BILLING_HOME", str(usage.home.path))
+    with usage.home.lock("test"):
+        yield usage
+
+
+def _day(offset: int) -> date:
+    return FIRST + timedelta(days=offset)
+
+
+def _row(chance: random.Random, day: date) -> str:
+    """An event of about a day: dirt, corrections and late ones among them."""
+    occurred = day - timedelta(days=chance.choice((0, 0, 1, 9, 40)))
+    received = day + timedelta(days=chance.choice((0, 0, 0, 5, 45)))
+    return ",".join(
+        (
+            f"e{chance.randrange(60)}",
+            chance.choice(("encounter", "encounter", "procedure", "note")),
+            chance.choice(("clinic-north", "clinic-south", "clinic-south", "", "x")),
+            chance.choice(("", "p1", "p2", "p3")),
+            chance.choice((str(occurred), str(occurred), "")),
+            chance.choice((str(received), "")),
+            chance.choice(("1", "2.5", "0")),
+            chance.choice(("final", "final", "cancelled")),
+            chance.choice(("EMER", "AMB", "")),
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_grew_is_what_is_made_at_once(usage: Usage, seed: int) -> None:
+    chance = random.Random(seed)
+    landed: list[str] = []
+    as_of = 20
+    for step in range(6):
+        as_of = max(0, as_of + chance.choice((30, 30, 5, -20)))
+        for _ in range(chance.choice((0, 1, 2))):
+            again = landed and chance.random() < 0.4
+            name = chance.choice(landed) if again else f"ehr/{len(landed)}.csv"
+            landed = sorted({*landed, name})
+            day = _day(chance.randrange(as_of + 30))
+            usage.land(name, *(_row(chance, day) for _ in range(25)))
+        if landed and chance.random() < 0.2:
+            # By its name a tie between two files is decided.
+            name = f"ehr/{chance.choice('az')}{step}.csv"
+            usage.rename(landed.pop(), name)
+            landed = sorted({*landed, name})
+        grown = usage.build(_day(as_of))
+        if step in (2, 5):
+            assert usage.build_anew(_day(as_of)) == grown, step
+    assert usage.build_models(_day(as_of), "--full-refresh") == grown
+
+
+def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
+    february, march = date(2026, 2, 1), date(2026, 3, 1)
+    usage.land("ehr/1.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-11,1,final,")
+    usage.land("ehr/2.csv", "b,encounter,clinic-north,,2026-02-10,2026-02-11,1,final,")
+    # Received in March; of February. It is not known before.
+    usage.land("ehr/3.csv", "c,encounter,clinic-north,,2026-02-12,2026-03-02,1,final,")
+    usage.build(date(2026, 2, 28))
+    # The as-of day alone: one row of February is known now.
+    assert usage.remade(date(2026, 3, 31)) == {february}
+    # A day on which nothing comes costs nothing.
+    assert usage.remade(date(2026, 4, 1)) == set()
+    # A new event, and an old one sent again with a date in March: it leaves February.
+    usage.land(
+        "ehr/4.csv",
+        "d,encounter,clinic-north,,2026-03-05,2026-03-06,1,final,",
+        "b,encounter,clinic-north,,2026-03-07,2026-03-08,1,final,",
+    )
+    assert usage.remade(date(2026, 4, 2)) == {february, march}
+    # Encounters of 12 February and 5 and 7 March, one of 10 January.
+    days = [row[4] for row in usage.results()["restricted.billable_usage"]]
+    assert sorted(days) == [
+        date(2026, 1, 10),
+        date(2026, 2, 12),
+        date(2026, 3, 5),
+        date(2026, 3, 7),
+    ]
+
+
+def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None:
+    """UE-16: the facility is the encounter's, and mended when that is."""
+    header = "Id,START,STOP,PATIENT,ORGANIZATION,ENCOUNTERCLASS,CODE"
+    usage.land(
+        "lab/procedures.csv",
+        "2026-02-01T00:10:00Z,,p1,v1,77",
+        header="START,STOP,PATIENT,ENCOUNTER,CODE",
+    )
+    usage.land(
+        "lab/encounters.csv",
+        "v1,2026-01-31T23:00:00Z,,p1,clinic-north,ambulatory,1",
+        header=header,
+    )
+    units = usage.build(date(2026, 2, 2))["restricted.billable_usage"]
+    assert {row[2] for row in units} == {"clinic-north"}
+    usage.land(
+        "lab/encounters.csv",
+        "v1,2026-01-31T23:00:00Z,,p1,clinic-south,ambulatory,1",
+        header=header,
+    )
+    grown = usage.build(date(2026, 2, 2))
+    assert {row[2] for row in grown["restricted.billable_usage"]} == {"clinic-south"}
+    assert usage.build_anew(date(2026, 2, 2)) == grown
