@@ -110,11 +110,11 @@ def _milestone_days(charge: Charge, known: Known) -> list[date] | None:
         completed = _all_completed(
             [row for row in milestones if row["milestone"] == waits_for], known.as_of
         )
-        if completed is None:
-            if contract.ends_on >= known.as_of:
-                return None
-            completed = contract.ends_on
-        since = max(since, completed)
+        if completed is None and contract.ends_on >= known.as_of:
+            return None
+        # It was on hold until the contract's last day at the latest, whatever
+        # is completed afterwards.
+        since = max(since, min(completed or contract.ends_on, contract.ends_on))
     if text(own, "recognition") != "ratable_to_contract_end":
         return [since]
     until = min(contract.own_ends_on, contract.ends_on)
