@@ -42,7 +42,7 @@ class Hostile(Scenario):
 
 
 def _book() -> Book:
-    """Of each customer: an encounter in January at 20.00, and a fee of 10.00 a month."""
+    """Of each customer: an encounter in January at 20.00, a fee of 10.00 a month."""
     book = Book()
     for number, name in enumerate(CUSTOMERS):
         it = Hostile(book, name, "a")
