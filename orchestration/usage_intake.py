@@ -83,6 +83,7 @@ def load_usage(
     usage_store.make_tables(connection)
     usage_store.check_token_key(connection, key_id)
     usage_store.forget_purged(connection)
+    usage_store.forget_failed(connection)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
     intake = UsageIntake(
@@ -143,7 +144,7 @@ class _Loader:
             (file.format for file in known.values()), None
         )
         format_name = format_name or self._format_found(files)
-        files = self._candidates(files, format_name)
+        files = self._whole(feed, self._candidates(files, format_name))
         landed = {file.content_hash: file for file in reversed(files)}
         current = {
             file_id
@@ -201,7 +202,7 @@ class _Loader:
                 place = FORMATS[format_name].order(columns), reading.file.name
                 opened.append((place, reading, columns))
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading.feed, reading.file, error)
         opened.sort(key=lambda entry: entry[0])
         read, left_out = set(), Counter()
         for number, (_, reading, columns) in enumerate(opened, start=1):
@@ -210,7 +211,7 @@ class _Loader:
                     reading, columns, format_name, left_out
                 )
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading.feed, reading.file, error)
                 continue
             read.add((reading.feed.name, reading.file.content_hash))
             self.intake.files_read += 1
@@ -250,6 +251,7 @@ class _Loader:
                 self.connection,
                 stored,
                 reading.replaces,
+                lambda: file.is_unchanged,
                 opened,
                 self.key_id,
                 self.as_of,
@@ -306,8 +308,25 @@ class _Loader:
                 )
         return candidates
 
-    def _fail(self, file: LandedFile, error: UnreadableFile) -> None:
+    def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
+        for file in files:
+            if not file.is_whole:
+                self._fail(
+                    feed,
+                    file,
+                    UnreadableFile(
+                        "is not what the .sha256 file beside it promises: it may "
+                        "still be on its way; land it whole, or mend that file"
+                    ),
+                )
+        return [file for file in files if file.is_whole]
+
+    def _fail(self, feed: Feed, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))
+        usage_store.note_failed(
+            self.connection,
+            (feed.name, file.content_hash, file.name, feed.has_phi, str(error)),
+        )
 
 
 def _not_purged(

@@ -1,5 +1,6 @@
 """Where usage rows are kept: `restricted.usage_rows` and what is known of files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +16,10 @@ _TABLES = (
     """raw.usage_files (
         feed varchar, file_id varchar, source_file varchar, format varchar,
         has_phi boolean, rows_read bigint, unreadable bigint
+    )""",
+    """raw.failed_usage_files (
+        feed varchar, file_id varchar, source_file varchar, has_phi boolean,
+        reason varchar
     )""",
     """raw.unreadable_usage_rows (
         feed varchar, file_id varchar, source_file varchar, line bigint,
@@ -122,6 +127,18 @@ def known_files(
     return {row[1]: StoredFile(*row) for row in rows}
 
 
+def forget_failed(connection: duckdb.DuckDBPyConnection) -> None:
+    """Files that could not be read are tried again by each load."""
+    connection.execute("delete from raw.failed_usage_files")
+
+
+def note_failed(connection: duckdb.DuckDBPyConnection, file: tuple) -> None:
+    """Keep why a file could not be read: a row of `raw.failed_usage_files`."""
+    connection.execute(
+        "insert into raw.failed_usage_files values (?, ?, ?, ?, ?)", file
+    )
+
+
 def rename(
     connection: duckdb.DuckDBPyConnection,
     feed: str,
@@ -144,6 +161,7 @@ def store(
     connection: duckdb.DuckDBPyConnection,
     file: StoredFile,
     replaces: tuple[str, ...],
+    is_unchanged: Callable[[], bool],
     opened: Opened,
     key_id: str,
     as_of: date,
@@ -152,8 +170,8 @@ def store(
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
     `opened` tells the number of records in the file; each is stored or unreadable, else
-    UnreadableFile is raised and nothing is kept. Rows of the same file and of
-    `replaces` (file ids) are deleted.
+    UnreadableFile is raised and nothing is kept. So it is if the file has been written
+    to meanwhile. Rows of the same file and of `replaces` (file ids) are deleted.
     """
     connection.begin()
     try:
@@ -161,7 +179,7 @@ def store(
             _forget(connection, file.feed, file_id, load_no)
         stored = _insert_rows(connection, file, key_id, as_of)
         unreadable = _insert_unreadable(connection, file)
-        if stored + unreadable != opened.rows:
+        if stored + unreadable != opened.rows or not is_unchanged():
             raise UnreadableFile("changed while it was read; run again")
         usage_months.count(connection, file.feed, file.file_id, load_no)
         if opened.is_document:
