@@ -99,8 +99,11 @@ def bill(
         return documents(lines, contracts, as_of)
 
     if issue_through is not None:
+        before = len(ledger.documents)
         _issue(drafts(), ledger, issue_through)
-        book_cash(landing, ledger, as_of)
+        # One that issues nothing, through no later day, is no issue and books nothing.
+        if len(ledger.documents) > before or closed is None or issue_through > closed:
+            book_cash(landing, ledger, as_of)
     known = Known(landing, contracts, as_of)
     if closes is not None:
         close_month(charges, ledger, known, closes, held)

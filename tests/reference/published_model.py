@@ -1,7 +1,8 @@
 """The model in place of the pipeline: it publishes as the pipeline would."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from reference.receivables_comparison import (
     AGING_COLUMNS,
     APPLIED_COLUMNS,
     CASH_COLUMNS,
+    cash_row,
     model_receivables,
 )
 from reference.revenue_comparison import TABLES, columns, roles
-from reference.revenue_tables import RevenueTables
 from reference.scenarios import Step
 
 SCHEMA = """
@@ -69,10 +70,10 @@ create table quality.usage_outcomes (feed varchar, service_month date,
     outcome varchar, reason varchar, rows bigint);
 """
 
-DOCUMENT = (
-    "invoice_id, customer_id, invoice_group, currency, invoice_date, invoice_number,"
-    " document_type, due_date, po_number, subtotal"
-)
+Rows = defaultdict[str, list[tuple]]
+"""By table of finance, with its columns where they are not all in order."""
+
+CHUNK = 100
 
 
 def unspoilt(row):
@@ -120,42 +121,61 @@ class PublishedModel:
         path = home / "published" / "billing.duckdb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
+        rows: Rows = defaultdict(list)
+        self._documents(rows, close)
+        for row in close.progress:
+            rows["commitment_progress"].append(astuple(self.spoil_progress(row)))
+        for table, (name, row_type) in TABLES.items():
+            target = f"{name.removeprefix('finance.')} ({columns(row_type)})"
+            rows[target] = [astuple(row) for row in getattr(close.revenue, table)]
+        _journal(rows, close)
         with duckdb.connect(str(path)) as db:
             db.execute("begin")
             db.execute(SCHEMA)
-            for number, document in enumerate(close.documents):
-                self._publish_document(db, number, document)
-            self._publish_receivables(db, close)
-            for row in close.progress:
-                spoilt = self.spoil_progress(row)
-                _insert(db, "finance.commitment_progress", astuple(spoilt))
-            for outcome in close.outcomes:
-                month = outcome.service_date and outcome.service_date.replace(day=1)
-                row = (outcome.feed, month, outcome.outcome, outcome.reason, 1)
-                _insert(db, "quality.usage_outcomes", row)
-            self._publish_revenue(db, close.revenue)
+            for table, of_table in rows.items():
+                _insert(db, f"finance.{table}", of_table)
+            outcomes = [
+                (
+                    outcome.feed,
+                    outcome.service_date and outcome.service_date.replace(day=1),
+                    outcome.outcome,
+                    outcome.reason,
+                    1,
+                )
+                for outcome in close.outcomes
+            ]
+            _insert(db, "quality.usage_outcomes", outcomes)
             db.execute("commit")
 
-    def _publish_document(
-        self, db: duckdb.DuckDBPyConnection, number: int, document: Document
-    ) -> None:
-        row = [
-            number,
-            document.customer_id,
-            document.invoice_group,
-            document.currency,
-            document.invoice_date,
-            document.number,
-            document.document_type,
-            document.due_date,
-            document.po_number,
-            document.total,
-        ]
-        _insert(db, f"finance.invoices ({DOCUMENT})", row)
+    def _documents(self, rows: Rows, close: Close) -> None:
+        """Documents with what is owed on them, their lines, what was applied."""
+        money = model_receivables(close.account, close.cash, close.as_of)
+        owed = {row[1]: row[2:] for row in money["owed"]}
+        rows[f"receivables_aging ({AGING_COLUMNS})"] = list(money["aging"])
+        rows[f"applications ({APPLIED_COLUMNS})"] = list(money["applications"])
+        for number, document in enumerate(close.documents):
+            rows["invoices"].append(
+                (
+                    number,
+                    document.customer_id,
+                    document.invoice_group,
+                    document.currency,
+                    document.invoice_date,
+                    document.number,
+                    document.document_type,
+                    document.due_date,
+                    document.po_number,
+                    document.total,
+                    *owed.get(document.number, (None,) * 6),
+                )
+            )
+            self._lines(rows, number, document)
+
+    def _lines(self, rows: Rows, number: int, document: Document) -> None:
         for line_number, booked in enumerate(document.lines, start=1):
             line = self.spoil(booked)
             charge = line.charge
-            row = [
+            row = (
                 number,
                 line_number,
                 charge.contract_id,
@@ -173,21 +193,20 @@ class PublishedModel:
                 line.quantity,
                 charge.unit_price,
                 line.amount,
+            )
+            rows["invoice_lines"].append(row)
+            rows["invoice_line_facilities"] += [
+                (number, line_number, facility, *share)
+                for facility, share in line.shares.items()
             ]
-            _insert(db, "finance.invoice_lines", row)
-            for facility, share in line.shares.items():
-                row = [number, line_number, facility, *share]
-                _insert(db, "finance.invoice_line_facilities", row)
 
-    def _publish_revenue(
-        self, db: duckdb.DuckDBPyConnection, revenue: RevenueTables
-    ) -> None:
-        for table, (name, row_type) in TABLES.items():
-            for row in getattr(revenue, table):
-                _insert(db, f"{name} ({columns(row_type)})", astuple(row))
-        account_of = {role: account for account, role in roles().items()}
-        for line in revenue.journal:
-            row = [
+
+def _journal(rows: Rows, close: Close) -> None:
+    """Entries of revenue, and of what was received."""
+    account_of = {role: account for account, role in roles().items()}
+    for line in close.revenue.journal:
+        rows["journal_entries"].append(
+            (
                 line.accounting_month,
                 line.entry_date,
                 account_of[line.account],
@@ -198,38 +217,21 @@ class PublishedModel:
                 line.invoice_number,
                 line.product_id,
                 "",
-            ]
-            _insert(db, "finance.journal_entries", row)
-
-    def _publish_receivables(self, db: duckdb.DuckDBPyConnection, close: Close) -> None:
-        money = model_receivables(close.account, close.cash, close.as_of)
-        for row in money["owed"]:
-            db.execute(
-                "update finance.invoices set status = ?, credits = ?, total = ?, "
-                "paid = ?, balance = ?, days_past_due = ? where invoice_number = ?",
-                [*row[2:], row[1]],
             )
-        for row in money["aging"]:
-            _insert(db, f"finance.receivables_aging ({AGING_COLUMNS})", row)
-        for row in money["applications"]:
-            _insert(db, f"finance.applications ({APPLIED_COLUMNS})", row)
-        account_of = {role: account for account, role in roles().items()}
-        for *row, role, currency, number, amount in money["cash"]:
-            _insert(
-                db,
-                f"finance.journal_entries ({CASH_COLUMNS}, debit, credit)",
-                [
-                    *row,
-                    account_of[role],
-                    currency,
-                    number,
-                    max(amount, 0),
-                    max(-amount, 0),
-                ],
-            )
+        )
+    for line in close.cash:
+        *row, account, currency, number, amount = cash_row(line)
+        sides = (max(amount, 0), max(-amount, 0))
+        rows[f"journal_entries ({CASH_COLUMNS}, debit, credit)"].append(
+            (*row, account_of[account], currency, number, *sides)
+        )
 
 
-def _insert(db: duckdb.DuckDBPyConnection, table: str, row: Iterable) -> None:
-    values = list(row)
-    marks = ", ".join("?" for _ in values)
-    db.execute(f"insert into {table} values ({marks})", values)
+def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        marks = f"({', '.join('?' * len(chunk[0]))})"
+        db.execute(
+            f"insert into {table} values {', '.join([marks] * len(chunk))}",
+            [value for row in chunk for value in row],
+        )
