@@ -113,3 +113,11 @@ apart is counted together.
         else ''
     end
 {%- endmacro %}
+
+{#- The name a usage file is published under: its own may tell of a patient. -#}
+{% macro published_file() -%}
+case
+    when has_phi then feed || '/' || substring(file_id, 1, 12)
+    else source_file
+end
+{%- endmacro %}

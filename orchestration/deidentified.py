@@ -141,9 +141,10 @@ def write(
         "(select distinct patient_token from extracted_events)"
     )
     shown = ", ".join(
-        f"if({_IS_NO_DAY.format(column=column)} "
-        f"and count(distinct patient_token) over (partition by {column}) "
-        f">= {FEWEST_PATIENTS}, {column}, '{OTHER}') as {column}"
+        f"if({_IS_NO_DAY.format(column=column)} and {column} in ("
+        f"select {column} from extracted_events group by {column} "
+        f"having count(distinct patient_token) >= {FEWEST_PATIENTS}), "
+        f"{column}, '{OTHER}') as {column}"
         for column in _FROM_SENDERS
     )
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE_FILE))

@@ -1,6 +1,7 @@
 """Assets of the ledger and of the publication: what is booked, what people read."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import dagster as dg
 
@@ -19,6 +20,7 @@ from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
 from orchestration.files import file_digest
 from orchestration.heads import keep_heads
+from orchestration.home import Home
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
 from orchestration.profile_assets import PROFILE_KEYS
@@ -160,8 +162,14 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
             log.append("keep", f"closes/{kept.name}", ledger_head=head)
             keep_heads(home, closing.month)
         report = {}
-        if closing is not None and not report_path(home, closing.month).exists():
+        if closing is not None and _lacks_report(home, closing.month):
             text = write_report(connection, home, closing)
             report["close report"] = dg.MetadataValue.md(text)
         audit_log.load(connection, log)
     return dg.MaterializeResult(metadata={**rows, **report})
+
+
+def _lacks_report(home: Home, month: date) -> bool:
+    """Whether a close's publication is kept here, and its report is not."""
+    kept = kept_publication(home, month).exists()
+    return kept and not report_path(home, month).exists()

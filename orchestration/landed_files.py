@@ -1,7 +1,8 @@
 """What lies in a landing directory: files of contract tables and usage feeds.
 
 A file is known by the SHA-256 of its bytes as landed, so that one sent again under
-another name, or touched, is the same file. Hidden files are nobody's.
+another name, or touched, is the same file. Hidden files are nobody's. `FILE.sha256`
+beside a usage file, as sha256sum writes it, tells when the file is whole.
 """
 
 import difflib
@@ -28,6 +29,7 @@ CONTRACT_TABLES = (
 )
 RECEIVABLE_TABLES = ("payments", "credits", "disputes", "holds", "promises")
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+PROMISE_SUFFIX = ".sha256"
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
@@ -44,12 +46,26 @@ class LandedFile:
     """A file of the landing directory.
 
     `name` is its path relative to the landing directory, with forward slashes;
-    `content_hash` the SHA-256 of its bytes as landed, in hex.
+    `content_hash` the SHA-256 of its bytes as landed, in hex; `promised` what its
+    sender says that this is, None if nothing is said; `state` its size in bytes and
+    when it was last written to, in nanoseconds.
     """
 
     path: Path
     name: str
     content_hash: str
+    promised: str | None = None
+    state: tuple[int, int] = (0, 0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its bytes are those that its sender promised, if any were."""
+        return self.promised in (None, self.content_hash)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nobody has written to it since its bytes were counted."""
+        return _state(self.path) == self.state
 
     @property
     def discreet_name(self) -> str:
@@ -127,7 +143,11 @@ def feed_files(landing: Path) -> dict[str, list[LandedFile]]:
     check_landing(landing)
     return {
         feed.name: sorted(
-            (_landed(landing, path) for path in _all_files(feed)),
+            (
+                _landed(landing, path, _promised(path))
+                for path in _all_files(feed)
+                if path.suffix != PROMISE_SUFFIX
+            ),
             key=lambda file: file.name,
         )
         for feed in _visible(landing / "usage")
@@ -211,7 +231,23 @@ def _all_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _landed(landing: Path, path: Path) -> LandedFile:
+def _promised(path: Path) -> str | None:
+    """The hash that lies beside a file; empty if it is none, None if there is none."""
+    try:
+        text = path.with_name(path.name + PROMISE_SUFFIX).read_text("ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text.split()[0].lower() if text.strip() else ""
+
+
+def _state(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _landed(landing: Path, path: Path, promised: str | None = None) -> LandedFile:
     name = path.relative_to(landing).as_posix()
     if not name.isprintable():
         raise BillingError.naming_files(
@@ -220,6 +256,7 @@ def _landed(landing: Path, path: Path) -> LandedFile:
             {repr(name): f"a file under {name.split('/')[0]}/"},
         )
     try:
+        state = _state(path)
         with path.open("rb") as file:
             content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
@@ -227,4 +264,4 @@ def _landed(landing: Path, path: Path) -> LandedFile:
             f"{name} cannot be read ({error.strerror}); make it readable, run again.",
             {name: f"A file under {name.split('/')[0]}/"},
         ) from None
-    return LandedFile(path=path, name=name, content_hash=content_hash)
+    return LandedFile(path, name, content_hash, promised, state)

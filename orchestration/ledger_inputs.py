@@ -92,7 +92,8 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of what an earlier issue rests on and that is gone now (C8).
 
     A landed file counts as there while its name or its content is; a usage file also
-    while its events are in the warehouse; a contract row while its key is, even if
+    while its events are in the warehouse, and for good once they were purged under
+    retention; a contract row while its key is, even if
     the row is rejected now, and while its contract is held, as its key may be what
     can't be read.
     """
@@ -109,7 +110,10 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
                 where source_file = booked.name or content_hash = booked.digest))
             or (kind = 'usage_file' and not exists (
                 select 1 from warehouse.raw.usage_files
-                where source_file = booked.name or file_id = booked.digest))
+                where source_file = booked.name or file_id = booked.digest)
+                and not exists (
+                    select 1 from ledger.book.purged_files
+                    where purged_files.file_id = booked.digest))
             or (kind = 'contract_row' and not exists (
                 select 1 from warehouse.raw.contract_rows
                 where table_name || ' ' || row_key = booked.name)

@@ -77,11 +77,13 @@ def load_usage(
     loaded. Raises BillingError if the seed cannot be read, if the warehouse's tokens
     were made with another key, or if there is no room; errors never quote a row.
     """
-    feeds = _feeds(connection)
+    feeds = feeds_of_seed(connection)
     landed = feed_files(landing)
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
     usage_store.check_token_key(connection, key_id)
+    usage_store.forget_purged(connection)
+    usage_store.forget_failed(connection)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
     intake = UsageIntake(
@@ -94,7 +96,10 @@ def load_usage(
         load_no = usage_months.next_load(connection)
         loader = _Loader(connection, as_of, key_id, load_no, intake, progress)
         read = set()
+        purged = usage_store.purged_files(connection)
         for name, files in landed.items():
+            files = _not_purged(name, files, purged, intake)
+            landed[name] = files
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
@@ -139,7 +144,7 @@ class _Loader:
             (file.format for file in known.values()), None
         )
         format_name = format_name or self._format_found(files)
-        files = self._candidates(files, format_name)
+        files = self._whole(feed, self._candidates(files, format_name))
         landed = {file.content_hash: file for file in reversed(files)}
         current = {
             file_id
@@ -197,7 +202,7 @@ class _Loader:
                 place = FORMATS[format_name].order(columns), reading.file.name
                 opened.append((place, reading, columns))
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading.feed, reading.file, error)
         opened.sort(key=lambda entry: entry[0])
         read, left_out = set(), Counter()
         for number, (_, reading, columns) in enumerate(opened, start=1):
@@ -206,7 +211,7 @@ class _Loader:
                     reading, columns, format_name, left_out
                 )
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading.feed, reading.file, error)
                 continue
             read.add((reading.feed.name, reading.file.content_hash))
             self.intake.files_read += 1
@@ -246,6 +251,7 @@ class _Loader:
                 self.connection,
                 stored,
                 reading.replaces,
+                lambda: file.is_unchanged,
                 opened,
                 self.key_id,
                 self.as_of,
@@ -302,8 +308,40 @@ class _Loader:
                 )
         return candidates
 
-    def _fail(self, file: LandedFile, error: UnreadableFile) -> None:
+    def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
+        for file in files:
+            if not file.is_whole:
+                self._fail(
+                    feed,
+                    file,
+                    UnreadableFile(
+                        "is not what the .sha256 file beside it promises: it may "
+                        "still be on its way; land it whole, or mend that file"
+                    ),
+                )
+        return [file for file in files if file.is_whole]
+
+    def _fail(self, feed: Feed, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))
+        usage_store.note_failed(
+            self.connection,
+            (feed.name, file.content_hash, file.name, feed.has_phi, str(error)),
+        )
+
+
+def _not_purged(
+    feed: str,
+    files: list[LandedFile],
+    purged: set[tuple[str, str]],
+    intake: UsageIntake,
+) -> list[LandedFile]:
+    """The files but for those that were purged, each of which is told of."""
+    intake.warnings += [
+        f"{file.name} was purged under retention and is not read: delete it."
+        for file in files
+        if (feed, file.content_hash) in purged
+    ]
+    return [file for file in files if (feed, file.content_hash) not in purged]
 
 
 def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
@@ -317,7 +355,7 @@ def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
     )
 
 
-def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
+def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
     """Feeds of the seed by name; a mistake there is named with its line."""
     feeds = {}
     for line, row in enumerate(read_seed("usage_feeds"), start=2):

@@ -46,6 +46,7 @@ class Planted:
     home: Home
     landing: Path
     refusals: list[BillingError] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     def run(self, *options: str) -> None:
         billing(
@@ -67,7 +68,9 @@ def planted_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
     with pytest.MonkeyPatch.context() as patch:
         planted.write(it.landing)
         planted.spoil(it.landing)
-        it.refused()  # files that can't be read
+        it.refused("--issue-through", "2026-02-01")  # files that can't be read
+        it.run()  # without them
+        it.left_out = _left_out(it.home)
         for name in BROKEN:
             (it.landing / name).unlink()
         # From here on Dagster keeps its events, as it does under its own pages.
@@ -81,6 +84,15 @@ def planted_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Planted]:
         _fail_in_a_model(it)
         _lose_a_file(it)
         yield it
+
+
+def _left_out(home: Home) -> list[str]:
+    with duckdb.connect(str(home.publication), read_only=True) as connection:
+        rows = connection.execute(
+            "select rejected::varchar from quality.rejected_rows as rejected "
+            "where reason like 'the file %'"
+        ).fetchall()
+    return [text for (text,) in rows]
 
 
 def _fail_in_the_database(it: Planted, patch: pytest.MonkeyPatch) -> None:
@@ -136,6 +148,12 @@ def test_each_trouble_was_one(planted_home: Planted) -> None:
     assert f"{JANE} 2.csv" in quoted
     assert "model usage_events fails" in model
     assert "issued invoices rest on" in lost and f"{JANE} 1.csv" in lost
+
+
+def test_a_file_left_out_is_published_without_its_name(planted_home: Planted) -> None:
+    assert len(planted_home.left_out) == len(BROKEN) - 1
+    assert all("clinic/" in row for row in planted_home.left_out)
+    assert not any("canar" in row.lower() for row in planted_home.left_out)
 
 
 def test_no_refusal_names_a_patient_in_a_log(planted_home: Planted) -> None:

@@ -340,6 +340,63 @@ def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
     assert rows(warehouse, "event_id") == [("e1",)]
 
 
+def promise(landing, name, content):
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    land(landing, f"{name}.sha256", f"{digest}  {name}\n")
+
+
+def test_a_file_cut_off_is_read_when_it_is_what_was_promised(warehouse, landing):
+    whole = (
+        f"{HEADER}\ne1,encounter,north,,2026-05-01\ne2,encounter,north,,2026-05-02\n"
+    )
+    promise(landing, "clinic/a.csv", whole)
+    # Cut off at the end of a line, it is a sound file by itself.
+    land(landing, "clinic/a.csv", whole[: whole.index("e2")])
+    land(landing, "clinic/b.csv", f"{HEADER}\ne3,encounter,north,,2026-05-01\n")
+    intake = load(warehouse, landing)
+    ((name, reason),) = intake.failed
+    assert name == "usage/clinic/a.csv"
+    assert ".sha256 file beside it promises" in reason
+    assert intake.warnings == []
+    assert rows(warehouse, "event_id") == [("e3",)]
+    ((feed, file, kept),) = warehouse.execute(
+        "select feed, source_file, reason from raw.failed_usage_files"
+    ).fetchall()
+    assert (feed, file, kept) == ("clinic", "usage/clinic/a.csv", reason)
+    land(landing, "clinic/a.csv", whole)
+    assert load(warehouse, landing).failed == []
+    assert sorted(rows(warehouse, "event_id")) == [("e1",), ("e2",), ("e3",)]
+    assert warehouse.execute("from raw.failed_usage_files").fetchall() == []
+
+
+def test_a_promise_that_is_no_hash_lets_nothing_in(warehouse, landing):
+    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    land(landing, "clinic/a.csv.sha256", "\n")
+    ((name, _),) = load(warehouse, landing).failed
+    assert name == "usage/clinic/a.csv"
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_left_out(
+    warehouse, landing, monkeypatch
+):
+    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    store = usage_store.store
+
+    def write_then_store(*arguments):
+        with (landing / "usage" / "clinic" / "a.csv").open("a") as file:
+            file.write("e2,encounter,north,,2026-05-01\n")
+        return store(*arguments)
+
+    monkeypatch.setattr(usage_store, "store", write_then_store)
+    ((name, reason),) = load(warehouse, landing).failed
+    assert (name, "while it was read" in reason) == ("usage/clinic/a.csv", True)
+    assert rows(warehouse, "event_id") == []
+    monkeypatch.undo()
+    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    assert load(warehouse, landing).failed == []
+    assert rows(warehouse, "event_id") == [("e1",), ("e2",)]
+
+
 def test_a_file_too_large_or_packed_too_tightly_fails(warehouse, landing, monkeypatch):
     whole = f"{HEADER}\n" + "e1,encounter,north,,2026-05-01\n" * 400_000
     land(landing, "clinic/a.csv.gz", gzip.compress(whole.encode()))

@@ -30,10 +30,24 @@ usage_rows as (
         on landed.feed = files.feed and landed.file_id = files.file_id
 ),
 
+-- Nothing of them was kept.
+failed_files as (
+    select
+        {{ published_file() }} as source_file,
+        cast(null as bigint) as line,
+        cast(null as varchar) as column_name,
+        cast(null as varchar) as value,
+        'the file ' || reason as reason,
+        cast(null as varchar) as contract_id
+    from {{ source('raw', 'failed_usage_files') }}
+),
+
 rejected as (
     select * from contract_rows
     union all
     select * from usage_rows
+    union all
+    select * from failed_files
 )
 
 select * from rejected

@@ -131,6 +131,9 @@ def _identifiers(home: Home, landing: Path | None) -> Iterator[Found]:
         if (row.get("has_phi") or "").strip().lower() == "false"
     }
     if landing is not None and landing.is_dir() and any(landing.iterdir()):
+        for path in landing.glob("usage/*"):
+            if path.is_file():
+                yield from landed.of_name("", path.name)
         for feed, its_files in feed_files(landing).items():
             if feed in without_phi:
                 continue
@@ -153,7 +156,8 @@ def _own_texts(landing: Path | None) -> Iterator[str]:
         tops += [landing / "contracts", landing / "receivables"]
         yield str(landing)
         for feed in landing.glob("usage/*"):
-            yield feed.name
+            if feed.is_dir():
+                yield feed.name
     for top in tops:
         for path in sorted(top.rglob("*")):
             if path.is_file() and path.suffix not in (".pyc", ".so"):

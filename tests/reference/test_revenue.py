@@ -205,7 +205,7 @@ def test_still_on_hold_at_the_end_it_is_earned_on_the_last_day_V2():
 
 
 def test_a_completion_after_the_end_does_not_move_what_the_end_released_V2():
-    # Earned on the last day, 31 March; a go-live of 10 May comes too late.
+    # Earned on the last day, 31 March: a go-live of 10 May is too late.
     case = Case(ends_on="2026-03-31")
     case.milestone("M", "signature", "500", "2026-01-05", recognize_on="go_live")
     case.milestone("G", "go_live", "0", "2026-05-10")
