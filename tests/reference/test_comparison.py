@@ -48,7 +48,7 @@ def test_a_cent_is_found_and_its_scenario_made_small(tmp_path: Path) -> None:
     assert {difference.table for difference in found} == {"lines"}
     index = int(found[0].prefix[1:-1])
     smallest, found = shrink(
-        lambda prefix: scenario(prefix, index), pipeline, tmp_path / "shrink", 10
+        lambda prefix: scenario(prefix, index), pipeline, tmp_path / "shrink", 5
     )
     assert found
     assert smallest.size < 20 < scenario("", index).size
