@@ -101,6 +101,16 @@ apart is counted together.
     end
 {%- endmacro %}
 
+{#-
+The name a usage file is published under: a file of patients may be called after one.
+-#}
+{% macro published_file() -%}
+    case
+        when has_phi then feed || '/' || substring(file_id, 1, 12)
+        else source_file
+    end
+{%- endmacro %}
+
 {#- What keeps an event from being billed, whoever it is of: the first of these. -#}
 {% macro obstacle() -%}
     case

@@ -55,6 +55,34 @@ def contract_tables(
     )
 
 
+def judge_unread(
+    context: dg.AssetExecutionContext,
+    billing_run: BillingRun,
+    failed: list[tuple[str, str]],
+) -> None:
+    """Drafts may lack what could not be read; an invoice only where that was accepted.
+
+    Raises BillingError if the run is to issue and a file was not accepted by name.
+    """
+    for name, message in failed:
+        warning = f"{name} {message}; its usage is in no draft."
+        context.log.warning(warning)
+        progress.warn(warning)
+    missing = [
+        (name, message)
+        for name, message in failed
+        if name not in billing_run.accept_missing
+    ]
+    if missing and billing_run.issue_day is not None:
+        raise BillingError(
+            "usage files can't be read: "
+            + "; ".join(f"{name}: {message}" for name, message in missing)
+            + ". Nothing was issued; mend them, or leave their usage out of these "
+            "invoices with "
+            + " ".join(f'--accept-missing "{name}"' for name, _ in missing)
+        )
+
+
 @dg.multi_asset(
     name="usage_rows",
     specs=[
@@ -87,12 +115,7 @@ def usage_rows(
     for warning in intake.warnings:
         context.log.warning(warning)
         progress.warn(warning)
-    if intake.failed:
-        raise BillingError(
-            "usage files can't be read: "
-            + "; ".join(f"{name}: {message}" for name, message in intake.failed)
-            + ". Nothing was issued"
-        )
+    judge_unread(context, billing_run, intake.failed)
     yield dg.MaterializeResult(
         asset_key=["raw", "usage_files"],
         metadata={"read": intake.files_read, "known": intake.files_known},

@@ -30,6 +30,8 @@ TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
+# Beside a usage file: what its bytes are when all of them are there.
+_ANNOUNCES = ".sha256"
 # What a person may leave beside the data to explain it.
 _NOTES = ("readme", "license", "licence", "notice")
 _EXPECTED = (
@@ -43,12 +45,35 @@ class LandedFile:
     """A file of the landing directory.
 
     `name` is its path relative to the landing directory, with forward slashes;
-    `content_hash` the SHA-256 of its bytes as landed, in hex.
+    `content_hash` the SHA-256 of its bytes as landed, in hex; `stamp` its size and time
+    of change when they were read.
     """
 
     path: Path
     name: str
     content_hash: str
+    stamp: tuple[int, int] = (0, 0)
+
+    def is_as_it_was(self) -> bool:
+        """Whether nobody wrote to it since."""
+        try:
+            return _stamp(self.path) == self.stamp
+        except OSError:
+            return False
+
+    def announced_hash(self) -> str | None:
+        """The SHA-256 that a file of the same name and `.sha256` says, if there is one.
+
+        It is what `sha256sum` writes: the digits come first.
+        """
+        try:
+            with _announcement(self.path).open("rb") as file:
+                said = file.read(200).split()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            said = []
+        return said[0].decode("ascii", "replace").lower() if said else ""
 
 
 def check_landing(landing: Path) -> None:
@@ -94,11 +119,16 @@ def feed_files(landing: Path) -> dict[str, list[LandedFile]]:
     """Files of every usage feed, at any depth, by name; feeds in order of name.
 
     A feed is an immediate subfolder of `usage/`; one without files has an empty list.
+    What only announces another file is left out.
     """
     check_landing(landing)
     return {
         feed.name: sorted(
-            (_landed(landing, path) for path in _all_files(feed)),
+            (
+                _landed(landing, path)
+                for path in _all_files(feed)
+                if not path.name.endswith(_ANNOUNCES)
+            ),
             key=lambda file: file.name,
         )
         for feed in _visible(landing / "usage")
@@ -190,10 +220,20 @@ def _landed(landing: Path, path: Path) -> LandedFile:
             "text; rename the file."
         )
     try:
+        stamp = _stamp(path)
         with path.open("rb") as file:
             content_hash = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BillingError(
             f"{name} cannot be read ({error.strerror}); make it readable and run again."
         ) from error
-    return LandedFile(path=path, name=name, content_hash=content_hash)
+    return LandedFile(path, name, content_hash, stamp)
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _announcement(path: Path) -> Path:
+    return path.with_name(path.name + _ANNOUNCES)

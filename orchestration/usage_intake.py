@@ -94,6 +94,7 @@ def load_usage(
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
         loader.load_again(feeds, landed, mended)
+        usage_store.keep_unread(connection, loader.unread)
         usage_months.place(connection, load_no)
         feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
@@ -125,6 +126,7 @@ class _Loader:
         self.load_no = load_no
         self.intake = intake
         self.progress = progress
+        self.unread: list[tuple[str, str, str, bool, str]] = []
 
     def load_new(self, feed: Feed, files: list[LandedFile]) -> set[tuple[str, str]]:
         """Read a feed's files that are not known; gives (feed, file id) of those."""
@@ -187,11 +189,12 @@ class _Loader:
         opened = []
         for reading in readings:
             try:
+                _require_whole(reading.file)
                 columns = self._columns(reading.file, format_name)
                 place = FORMATS[format_name].order(columns), reading.file.name
                 opened.append((place, reading, columns))
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading, error)
         opened.sort(key=lambda entry: entry[0])
         read, left_out = set(), Counter()
         for number, (_, reading, columns) in enumerate(opened, start=1):
@@ -200,7 +203,7 @@ class _Loader:
                     reading, columns, format_name, left_out
                 )
             except UnreadableFile as error:
-                self._fail(reading.file, error)
+                self._fail(reading, error)
                 continue
             read.add((reading.feed.name, reading.file.content_hash))
             self.intake.files_read += 1
@@ -244,6 +247,7 @@ class _Loader:
                 self.key_id,
                 self.as_of,
                 self.load_no,
+                file.is_as_it_was,
             )
         except duckdb.Error as error:
             raise sent_rows.told(error) from None
@@ -296,8 +300,21 @@ class _Loader:
                 )
         return candidates
 
-    def _fail(self, file: LandedFile, error: UnreadableFile) -> None:
+    def _fail(self, reading: _Reading, error: UnreadableFile) -> None:
+        feed, file = reading.feed, reading.file
         self.intake.failed.append((file.name, str(error)))
+        self.unread.append(
+            (feed.name, file.content_hash, file.name, feed.has_phi, str(error))
+        )
+
+
+def _require_whole(file: LandedFile) -> None:
+    announced = file.announced_hash()
+    if announced not in (None, file.content_hash):
+        raise UnreadableFile(
+            f"is not what {file.path.name}.sha256 says: it is not all there yet, or "
+            "was damaged; the next run takes it when it is, or send both again"
+        )
 
 
 def _is_named_as(file: LandedFile, format_name: str | None) -> bool:

@@ -1,5 +1,6 @@
 """Where usage rows are kept: `restricted.usage_rows` and what is known of files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,6 +20,11 @@ _TABLES = (
     """raw.unreadable_usage_rows (
         feed varchar, file_id varchar, source_file varchar, line bigint,
         column_name varchar, reason varchar
+    )""",
+    # Of the last load.
+    """raw.unread_usage_files (
+        feed varchar, file_id varchar, source_file varchar, has_phi boolean,
+        reason varchar
     )""",
     """restricted.usage_rows (
         feed varchar, file_id varchar, line bigint, event_id varchar,
@@ -132,6 +138,20 @@ def rename(
     connection.commit()
 
 
+def keep_unread(
+    connection: duckdb.DuckDBPyConnection,
+    files: list[tuple[str, str, str, bool, str]],
+) -> None:
+    """Say which files could not be read: feed, id, name, has_phi, reason."""
+    connection.begin()
+    connection.execute("delete from raw.unread_usage_files")
+    for file in files:
+        connection.execute(
+            "insert into raw.unread_usage_files values (?, ?, ?, ?, ?)", file
+        )
+    connection.commit()
+
+
 def store(
     connection: duckdb.DuckDBPyConnection,
     file: StoredFile,
@@ -140,12 +160,13 @@ def store(
     key_id: str,
     as_of: date,
     load_no: int,
+    is_as_it_was: Callable[[], bool] = lambda: True,
 ) -> int:
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
     `opened` tells the number of records in the file; each is stored or unreadable, else
-    UnreadableFile is raised and nothing is kept. Rows of the same file and of
-    `replaces` (file ids) are deleted.
+    UnreadableFile is raised and nothing is kept; so it is if the file is no longer
+    `is_as_it_was`. Rows of the same file and of `replaces` (file ids) are deleted.
     """
     connection.begin()
     try:
@@ -153,7 +174,7 @@ def store(
             _forget(connection, file.feed, file_id, load_no)
         stored = _insert_rows(connection, file, key_id, as_of)
         unreadable = _insert_unreadable(connection, file)
-        if stored + unreadable != opened.rows:
+        if stored + unreadable != opened.rows or not is_as_it_was():
             raise UnreadableFile("changed while it was read; run again")
         usage_months.count(connection, file.feed, file.file_id, load_no)
         if opened.is_document:

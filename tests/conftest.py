@@ -10,6 +10,10 @@ from pathlib import Path
 import duckdb
 import pytest
 from scenarios import CLOSES, book
+from usage_landing import (  # noqa: F401 (fixtures)
+    usage_landing_directory,
+    usage_warehouse,
+)
 
 from orchestration.cli import app
 

@@ -10,10 +10,7 @@ named as (
         feed,
         file_id,
         source_file,
-        case
-            when has_phi then feed || '/' || substring(file_id, 1, 12)
-            else source_file
-        end as published_file,
+        {{ published_file() }} as published_file,
         has_phi,
         rows_read,
         unreadable
