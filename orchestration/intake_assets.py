@@ -104,7 +104,7 @@ def usage_rows(
         discreet = replaced(warning, intake.discreet)
         context.log.warning(discreet)
         progress.warn(warning, discreet)
-    _judge_failed(context, billing_run, intake)
+    judge_failed(context, billing_run, intake)
     yield dg.MaterializeResult(
         asset_key=["raw", "usage_files"],
         metadata={"read": intake.files_read, "known": intake.files_known},
@@ -123,7 +123,7 @@ def usage_rows(
     )
 
 
-def _judge_failed(
+def judge_failed(
     context: dg.AssetExecutionContext, billing_run: BillingRun, intake: UsageIntake
 ) -> None:
     """Say which files could not be read. Raises BillingError before anything is issued

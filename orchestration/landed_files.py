@@ -65,7 +65,10 @@ class LandedFile:
     @property
     def is_unchanged(self) -> bool:
         """Whether nobody has written to it since its bytes were counted."""
-        return _state(self.path) == self.state
+        try:
+            return _state(self.path) == self.state
+        except FileNotFoundError:
+            return False
 
     @property
     def discreet_name(self) -> str:

@@ -11,6 +11,10 @@ import duckdb
 import pytest
 from command_line import billing_command, copied_book  # noqa: F401
 from scenarios import CLOSES, book
+from usage_landing import (  # noqa: F401 (fixtures)
+    usage_landing_directory,
+    usage_warehouse,
+)
 
 from orchestration.cli import app
 

@@ -225,32 +225,6 @@ def test_a_usage_file_may_be_archived_but_not_lost_C8(
     assert gone.relative_to(copy.landing).as_posix() in told.err
 
 
-def test_a_usage_file_that_cannot_be_read_is_left_out_by_name(
-    billing: Command, copy: Copy
-) -> None:
-    feed = min(path.parent for path in copy.landing.rglob("usage/*/*.csv"))
-    broken = feed / "broken.csv"
-    broken.write_bytes(b"event_id,event_type\n\xff\xfe\n")
-    name = broken.relative_to(copy.landing).as_posix()
-    drafted = billing(*copy.arguments("2026-04-02", issue=False))
-    assert drafted.status == 0
-    assert f"{name} " in drafted.err.replace("\n", " ")
-    (row,) = [
-        row
-        for row in copy.published()["quality.rejected_rows"]
-        if row[4].startswith("the file ")
-    ]
-    # A file of a feed with PHI goes by its feed and hash.
-    assert row[0].startswith(f"{feed.name}/") and "broken" not in row[0]
-    issued = copy.issued()
-    refused = billing(*copy.arguments("2026-04-02"))
-    assert refused.status == 1
-    assert f'--accept-missing "{name}"' in refused.err.replace("\n", " ")
-    assert copy.issued() == issued
-    accepted = billing(*copy.arguments("2026-04-02"), "--accept-missing", name)
-    assert accepted.status == 0
-
-
 def test_a_ledger_older_than_the_log_is_refused(billing: Command, copy: Copy) -> None:
     home = Home(copy.home)
     AuditLog(home.audit).append("issue", "issue 4", ledger_head="f" * 64)

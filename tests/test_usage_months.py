@@ -4,20 +4,25 @@ A warehouse that grew through landings, corrections and as-of days in any order 
 the same rows as one that was made at once, and as one made again in full.
 """
 
+import hashlib
 import os
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from scenarios import Book, Scenario
 
 from orchestration import dbt_project, ledger
+from orchestration.billing_run import BillingRun
 from orchestration.contract_tables import load_contract_tables
+from orchestration.errors import BillingError
 from orchestration.home import Home
+from orchestration.intake_assets import judge_failed
 from orchestration.keys import Keys
-from orchestration.usage_intake import load_usage
+from orchestration.usage_intake import UsageIntake, load_usage
 from orchestration.warehouse import open_files
 
 FIRST = date(2026, 1, 1)
@@ -74,13 +79,13 @@ class Usage:
         folder = self.landing / "usage"
         (folder / name).rename(folder / new_name)
 
-    def build(self, as_of: date) -> dict[str, list]:
+    def build(self, as_of: date, unread: int = 0) -> dict[str, list]:
         """Load and build; gives what the results hold."""
         with open_files(self.home, self.keys) as connection:
             ledger.open_ledger(connection)
             load_contract_tables(connection, self.landing, as_of)
             intake = load_usage(connection, self.landing, as_of, self.keys.token)
-            assert intake.failed == []
+            assert len(intake.failed) == unread
         return self.build_models(as_of)
 
     def build_anew(self, as_of: date) -> dict[str, list]:
@@ -98,7 +103,7 @@ class Usage:
         )
         variables = {"as_of": str(as_of), "issue_through": ""}
         results = dbt_project.build(
-            f"{names} usage_rows_are_accounted_for",
+            f"{names} stg_rejected_rows usage_rows_are_accounted_for",
             variables,
             options=("--indirect-selection", "cautious", *options),
         )
@@ -233,3 +238,44 @@ def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None
     grown = usage.build(date(2026, 2, 2))
     assert {row[2] for row in grown["restricted.billable_usage"]} == {"clinic-south"}
     assert usage.build_anew(date(2026, 2, 2)) == grown
+
+
+def test_a_file_that_cannot_be_read_is_listed_and_the_others_are_billed(
+    usage: Usage,
+) -> None:
+    usage.land("ehr/1.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-11,1,final,")
+    usage.land("ehr/2.csv", "b", header="event_id,when")
+    results = usage.build(date(2026, 1, 31), unread=1)
+    assert len(results["restricted.billable_usage"]) == 1
+    with open_files(usage.home, usage.keys) as connection:
+        rejected = connection.execute(
+            "select source_file, line, reason from staging.stg_rejected_rows"
+        ).fetchall()
+    # A feed may be of patients, and a file called after one.
+    content = (usage.landing / "usage" / "ehr" / "2.csv").read_bytes()
+    name = "ehr/" + hashlib.sha256(content).hexdigest()[:12]
+    ((source_file, line, reason),) = rejected
+    assert (source_file, line) == (name, None)
+    assert reason.startswith("the file has no column event_type, facility")
+
+
+def test_invoices_are_issued_without_a_file_only_if_that_was_accepted() -> None:
+    context = dg.build_asset_context()
+    both = {"usage/ehr/a.csv": "is empty", "usage/lab/b.csv": "is UTF-16"}
+
+    def intake(*names: str) -> UsageIntake:
+        return UsageIntake(
+            failed=[(name, both[name]) for name in names],
+            discreet={name: f"usage/{number}" for number, name in enumerate(names)},
+        )
+
+    judge_failed(context, BillingRun(), intake(*both))  # Drafts.
+    accepted = ["usage/ehr/a.csv"]
+    run = BillingRun(issue_through="2026-01-31", accept_missing=accepted)
+    with pytest.raises(BillingError) as stopped:
+        judge_failed(context, run, intake(*both))
+    assert '--accept-missing "usage/lab/b.csv"' in stopped.value.told()
+    assert '--accept-missing "usage/ehr/a.csv"' not in stopped.value.told()
+    # Logs have the names by which the audit log calls them.
+    assert "lab" not in str(stopped.value)
+    judge_failed(context, run, intake(*accepted))

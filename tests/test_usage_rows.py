@@ -1,0 +1,220 @@
+"""What a row of a usage file says; expectations worked by hand."""
+
+import gzip
+import hashlib
+from datetime import date, datetime
+from decimal import Decimal
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+from usage_landing import (
+    FULL,
+    HEADER,
+    KEY,
+    land,
+    load,
+    rows,
+    seed,
+    token,
+    unreadable,
+)
+
+from orchestration.tokens import token_key_id
+
+
+def test_an_event_is_kept_with_its_types_and_a_token(warehouse, landing):
+    path = land(
+        landing,
+        "clinic/may.csv",
+        f"{FULL},patient_name\n"
+        "e1,procedure,0042,p-7,2026-05-31T23:30:00-05:00,2026-06-01T08:00:00+02:00,"
+        "2.5,cancelled,AMB,99284,Ada\n"
+        "e2,encounter,north,,2026-05-30,,,,,,Bob\n",
+    )
+    intake = load(warehouse, landing)
+    file_id = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert rows(warehouse, "* exclude (event_hash, encounter_hash)") == [
+        ("clinic", file_id, 2, "e1", "procedure", "0042", None)
+        + (token("lakeside", "p-7"), token_key_id(KEY), False, date(2026, 5, 31))
+        + (datetime(2026, 6, 1, 6), Decimal("2.5"), "cancelled", "AMB", "99284")
+        + (date(2026, 5, 1),),
+        ("clinic", file_id, 3, "e2", "encounter", "north", None, None, None, False)
+        + (date(2026, 5, 30), None, Decimal(1), "final", None, None)
+        + (date(2026, 5, 1),),
+    ]
+    assert warehouse.execute("from raw.usage_files").fetchall() == [
+        ("clinic", file_id, "usage/clinic/may.csv", "events", True, 2, 0)
+    ]
+    assert (intake.files_read, intake.rows_read, intake.unreadable) == (1, 2, 0)
+    assert intake.failed == intake.warnings == []
+
+
+@pytest.mark.parametrize("how", ["csv", "csv.gz", "parquet"])
+def test_the_same_rows_from_every_kind_of_file(warehouse, landing, how):
+    text = f"{FULL}\ne1,encounter,north,p,2026-05-01T10:00:00Z,2026-05-02,3,,AMB,1\n"
+    path = land(landing, f"clinic/a.{how}", gzip.compress(text.encode()))
+    if how == "csv":
+        path.write_text(text)
+    if how == "parquet":
+        values = [line.split(",") for line in text.splitlines()]
+        columns = dict(zip(values[0], [[value] for value in values[1]], strict=True))
+        pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    load(warehouse, landing)
+    kept = "line, event_id, patient_token, service_date, received_at, quantity, status"
+    assert rows(warehouse, kept) == [
+        (1 if how == "parquet" else 2, "e1", token("lakeside", "p"), date(2026, 5, 1))
+        + (datetime(2026, 5, 2), Decimal(3), "final")
+    ]
+
+
+def test_parquet_of_own_types(warehouse, landing):
+    path = land(landing, "clinic/a.parquet", b"")
+    warehouse.execute(f"""
+        copy (
+            select 7 as event_id, 'encounter' as event_type, 'north' as facility,
+                12 as patient_id, timestamptz '2026-06-01 02:00:00+00' as occurred_at,
+                timestamp '2026-06-02 05:00:00' as received_at, 2 as quantity
+            union all
+            select null, 'encounter', 'north', 13, null, null, 0
+        ) to '{path}'""")
+    assert load(warehouse, landing).unreadable == 1
+    kept = "line, event_id, patient_token, service_date, received_at, quantity"
+    assert rows(warehouse, kept) == [
+        (1, "7", token("lakeside", "12"), date(2026, 6, 1))
+        + (datetime(2026, 6, 2, 5), Decimal(2))
+    ]
+    assert unreadable(warehouse) == [(2, "event_id", "is empty")]
+
+
+DAYS = [
+    ("2026-03-31", date(2026, 3, 31)),
+    (" 2026-03-31 ", date(2026, 3, 31)),
+    ("2026-03-31T23:30:00-05:00", date(2026, 3, 31)),
+    ("2026-03-31T23:30-05:00", date(2026, 3, 31)),
+    ("2026-03-31 23:30:00.123456+0530", date(2026, 3, 31)),
+    ("2026-03-31T23:59:59Z", date(2026, 3, 31)),
+    ("2026-02-30", None),
+    ("2026-02-30T10:00:00Z", None),
+    ("2026-03-31Tnoon", None),
+    ("31.03.2026", None),
+    ("infinity", None),
+    ("0000-01-01", None),
+    ("", None),
+]
+
+
+def each(warehouse, landing, column, cases, header=HEADER, row="{}"):
+    """Load one event per case and compare a column of it, by the case's text."""
+    sent = [
+        f"{n},encounter,north,,{row.format(text)}" for n, (text, _) in enumerate(cases)
+    ]
+    land(landing, "clinic/a.csv", "\n".join([header, *sent]))
+    load(warehouse, landing)
+    found = dict(rows(warehouse, f"cast(event_id as integer), {column}"))
+    assert {text: found[n] for n, (text, _) in enumerate(cases)} == dict(cases)
+
+
+def test_date_of_service_is_the_date_written(warehouse, landing):
+    each(warehouse, landing, "service_date", DAYS)
+
+
+DAYS_IN_CHICAGO = [
+    ("2026-04-01T03:00:00Z", date(2026, 3, 31)),  # 22:00 in Chicago
+    ("2026-04-01T03:00+00:00", date(2026, 3, 31)),
+    ("2026-04-01T05:00:00Z", date(2026, 4, 1)),
+    ("2026-04-01T03:00:00+09:00", date(2026, 4, 1)),  # an offset of its own
+    ("2026-04-01T03:00:00", date(2026, 4, 1)),
+    ("2026-04-01", date(2026, 4, 1)),
+]
+
+
+def test_a_feed_in_utc_is_taken_to_its_time_zone(warehouse, landing, monkeypatch):
+    seed(monkeypatch, time_zone="America/Chicago")
+    each(warehouse, landing, "service_date", DAYS_IN_CHICAGO)
+
+
+MARKS = [
+    ("2026-05-01T10:00:00-05:00", datetime(2026, 5, 1, 15)),
+    ("2026-05-01T10:00-05:00", datetime(2026, 5, 1, 15)),
+    ("2026-05-01T10:00:00Z", datetime(2026, 5, 1, 10)),
+    ("2026-05-01 10:00:00", datetime(2026, 5, 1, 10)),
+    ("2026-05-01", datetime(2026, 5, 1)),
+    ("yesterday", None),
+    ("", None),
+]
+
+
+def test_mark_of_receipt_is_utc(warehouse, landing):
+    header = f"{HEADER},received_at"
+    each(warehouse, landing, "received_at", MARKS, header, "2026-05-01,{}")
+
+
+QUANTITIES = [
+    ("", 1),
+    ("3", 3),
+    ("0.0001", Decimal("0.0001")),
+    ("1.2500", Decimal("1.25")),
+    ("0", None),
+    ("-1", None),
+    ("1.00001", None),
+    ("1e3", None),
+    ("two", None),
+    ("999999999999999", None),
+]
+
+
+def test_quantity_is_a_plain_decimal_above_0(warehouse, landing):
+    header = f"{HEADER},quantity"
+    each(warehouse, landing, "quantity", QUANTITIES, header, "2026-05-01,{}")
+
+
+def test_rows_that_cannot_be_read_are_counted_with_their_place(warehouse, landing):
+    land(
+        landing,
+        "clinic/a.csv",
+        f"{HEADER},status\n".encode()
+        + b"e2,encounter,north,,2026-05-01,final\n"
+        + b",encounter,north,secret,2026-05-01,final\n"
+        + b"e4,,north,secret,2026-05-01,final\n"
+        + b"e5,encounter,north,secret,2026-05-01,planned\n"
+        + b"e6,encounter,north,secret,2026-05-01\n"
+        + b"e7,encounter,north,secret,sec,ret,2026-05-01\n"
+        + b"e8,encounter,north,secr\xe9t,2026-05-01,final\n"
+        + b"\n"
+        + b'e10,encounter,"north" x,secret,2026-05-01,final\n'
+        + b"e11,encounter,north,,2026-05-01,\n",
+    )
+    intake = load(warehouse, landing)
+    assert rows(warehouse, "line, event_id") == [(2, "e2"), (11, "e11")]
+    assert unreadable(warehouse) == [
+        (3, "event_id", "is empty"),
+        (4, "event_type", "is empty"),
+        (5, "status", "is neither final nor cancelled"),
+        (6, None, "the line has fewer fields than the header"),
+        (7, None, "the line has more fields than the header"),
+        (8, None, "the line is not UTF-8"),
+        (10, None, "the line has a quote that is neither doubled nor closes its field"),
+    ]
+    assert (intake.rows_read, intake.unreadable) == (9, 7)
+
+
+def test_lines_are_exact_with_quoted_line_ends_and_stray_quotes(warehouse, landing):
+    header = f"{HEADER},note"
+    tail = ",encounter,north,,2026-05-01,"
+    land(
+        landing,
+        "clinic/a.csv",
+        f'{header}\ne2{tail}"two\nlines, ""quoted"""\n'
+        f"e4{tail}x\n\ne6,short\ne7{tail}\n",
+    )
+    land(landing, "clinic/b.csv", f'{header}\r\nf2{tail}6" tall\r\nf3{tail}\r\n')
+    assert load(warehouse, landing).failed == []
+    kept = "event_id, line"
+    assert rows(warehouse, kept, "event_id like 'e%'") == [
+        ("e2", 2),
+        ("e4", 4),
+        ("e7", 7),
+    ]
+    assert rows(warehouse, kept, "event_id like 'f%'") == [("f2", 2), ("f3", 3)]
+    assert [line for line, _, _ in unreadable(warehouse)] == [6]
