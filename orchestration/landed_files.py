@@ -110,8 +110,8 @@ def open_to_others(landing: Path) -> list[str]:
     if not all(parent.stat().st_mode & 0o001 for parent in usage.parents):
         return []
     return [
-        f"{landing}/usage can be read by every user of this machine, and holds PHI in "
-        f"plain text: chmod o-rwx {landing}, and keep it on an encrypted volume."
+        f"{landing}/usage can be read by every user of this machine, and may hold PHI "
+        f"in plain text: chmod o-rwx {landing}, and keep it on an encrypted volume."
     ]
 
 

@@ -7,14 +7,12 @@ the booked counts can stand in for the events (C8).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import duckdb
 
 from orchestration.retention import Hold
-
-_FAR = date(9999, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,6 @@ def plan(
     """The plan, from the warehouse as the last run left it."""
     found = Plan(cutoff)
     settled = _settled(connection, cutoff)
-    connection.execute(
-        "create or replace temp table purge_days as select unnest($1) as customer_id, "
-        "unnest($2) as settled_before",
-        [list(settled), list(settled.values())],
-    )
     customers: dict[tuple[str, str], list[tuple]] = {}
     for feed, file_id, source, rows, customer, last in _rows(connection, cutoff):
         customers.setdefault((feed, file_id), []).append((source, rows, customer, last))
@@ -69,10 +62,12 @@ def plan(
         because = _why_kept(parts, settled, cutoff, holds, as_of)
         rows = sum(part[1] for part in parts)
         found.files.append(OldFile(feed, file_id, parts[0][0], rows, because))
-        if not because:
-            for _, _, customer, _ in parts:
-                if customer is not None:
-                    found.settled[customer] = settled.get(customer, cutoff)
+    owners = {
+        key: [customer for _, _, customer, _ in parts if customer is not None]
+        for key, parts in customers.items()
+    }
+    keep_needed(connection, found, settled, owners)
+    found.settled = _days(found, settled, owners)
     found.individuals = _individuals(connection, found.purged)
     return found
 
@@ -95,6 +90,88 @@ def _why_kept(
         if last >= settled.get(customer, cutoff):
             return f"{customer} is not settled for that long before {last}"
     return ""
+
+
+def _days(
+    found: Plan, settled: dict[str, date], owners: dict[tuple[str, str], list[str]]
+) -> dict[str, date]:
+    """Of each customer with rows that go, the day before which it is settled."""
+    return {
+        customer: settled.get(customer, found.cutoff)
+        for file in found.purged
+        for customer in owners[file.feed, file.file_id]
+    }
+
+
+def keep_needed(
+    connection: duckdb.DuckDBPyConnection,
+    found: Plan,
+    settled: dict[str, date],
+    owners: dict[tuple[str, str], list[str]],
+) -> None:
+    """Keep files without which rows that stay would say something else.
+
+    Only rows that are not settled matter, as nothing is counted by the others.
+    `owners` has the customers with rows in a file.
+    """
+    while True:
+        purged = found.purged
+        days = _days(found, settled, owners)
+        settled_before = min(days.values(), default=found.cutoff)
+        connection.execute(
+            "create or replace temp table purge_files as "
+            "select unnest($1) as feed, unnest($2) as file_id",
+            [[file.feed for file in purged], [file.file_id for file in purged]],
+        )
+        needed = {
+            (feed, file_id): because
+            for because, query in _NEEDED.items()
+            for feed, file_id in connection.execute(
+                _STAYING + query, [settled_before]
+            ).fetchall()
+        }
+        if not needed:
+            return
+        found.files = [
+            replace(file, because=needed.get((file.feed, file.file_id), file.because))
+            for file in found.files
+        ]
+
+
+# Rows that stay and are not settled; the day from which none is, is the parameter.
+_STAYING = """
+    with staying as (
+        select * from restricted.usage_rows
+        where (feed, file_id) not in (select feed, file_id from purge_files)
+            and coalesce(service_date >= $1, true)
+    ),
+    going as (
+        select * from restricted.usage_rows
+        where (feed, file_id) in (select feed, file_id from purge_files)
+    )"""
+_NEEDED = {
+    "procedures that stay are at its encounters": """
+        select distinct going.feed, going.file_id
+        from going
+        inner join staying
+            on going.feed = staying.feed and going.event_id = staying.encounter_id
+        where going.event_type = 'encounter' and staying.facility is null""",
+    "it changes events that stay": """
+        select distinct going.feed, going.file_id
+        from going
+        inner join staying
+            on going.feed = staying.feed and going.event_id = staying.event_id""",
+    "it says where places are": """
+        select distinct feed, file_id from raw.usage_places
+        where (feed, file_id) in (select feed, file_id from purge_files)""",
+    "it merges patients that stay": """
+        select distinct merges.feed, merges.file_id
+        from restricted.patient_merges as merges
+        inner join staying
+            on staying.patient_token in (merges.from_token, merges.to_token)
+        where (merges.feed, merges.file_id) in (
+            select feed, file_id from purge_files)""",
+}
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, cutoff: date) -> list[tuple]:

@@ -105,7 +105,7 @@ def _fail_in_the_database(it: Planted, patch: pytest.MonkeyPatch) -> None:
     late.write_text(f"event_id,event_type,facility,occurred_at\ne,encounter,x,{JANE}\n")
     with patch.context() as inner:
         inner.setattr(usage_store, "_insert_rows", quoting)
-        it.refused()
+        it.refused("--issue-through", "2026-02-01")
     late.unlink()
 
 

@@ -42,7 +42,7 @@ class Hostile(Scenario):
 
 
 def _book() -> Book:
-    """Of each customer: an encounter in January at 2.00, and a fee of 1.00 a month."""
+    """Of each customer: an encounter in January at 20.00, a fee of 10.00 a month."""
     book = Book()
     for number, name in enumerate(CUSTOMERS):
         it = Hostile(book, name, "a")
@@ -53,7 +53,7 @@ def _book() -> Book:
         it.line(
             "visits",
             meter="encounter",
-            unit_price="2",
+            unit_price="20",
             product_id=SQL,
             description=SQL,
             amendment_id=f"{name}-later",
@@ -61,7 +61,7 @@ def _book() -> Book:
         it.line(
             "fee",
             pricing_model="flat",
-            unit_price="1",
+            unit_price="10",
             billing_timing="arrears",
             description=FORMULA,
         )
@@ -135,7 +135,7 @@ def test_each_of_the_texts_does_harm_where_it_is_taken_for_something_else(
 
 
 def test_the_bill_is_right_and_the_texts_are_on_it_as_sent(billed: Billed) -> None:
-    """January: 2.00 and the fee of 1.00; February: the fee of 1.00."""
+    """January: 20.00 and the fee of 10.00; February: the fee of 10.00."""
     issued = billed.rows(
         "select customer_id, invoice_date::varchar, subtotal, po_number, invoice_group "
         "from finance.invoices where status <> 'draft' order by all"
@@ -143,7 +143,7 @@ def test_the_bill_is_right_and_the_texts_are_on_it_as_sent(billed: Billed) -> No
     assert issued == sorted(
         (name, day, Decimal(total), SQL, f"{name} {SQL}")
         for name in CUSTOMERS
-        for day, total in (("2026-02-01", "3.00"), ("2026-03-01", "1.00"))
+        for day, total in (("2026-02-01", "30.00"), ("2026-03-01", "10.00"))
     )
     texts = {
         text for (text,) in billed.rows("select description from finance.invoice_lines")
@@ -151,8 +151,8 @@ def test_the_bill_is_right_and_the_texts_are_on_it_as_sent(billed: Billed) -> No
     assert any(SQL in text for text in texts) and any(FORMULA in text for text in texts)
     assert verify(billed.home).problems == []
     assert billed.rows("select count(*) from quality.rejected_usage") == [(1,)]
-    (rejected,) = billed.rows("select column_name from quality.rejected_rows")
-    assert rejected[0] in ("amount", "currency")
+    rejected = billed.rows("select column_name from quality.rejected_rows")
+    assert {column for (column,) in rejected} <= {"amount", "currency"}
 
 
 def test_nothing_is_written_outside_the_home(billed: Billed) -> None:

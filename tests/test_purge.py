@@ -21,6 +21,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.purge import Purge, purge, told
+from orchestration.purge_plan import OldFile, Plan, keep_needed
 from orchestration.retention import legal_holds, months_before, terms
 from orchestration.verify import verify
 from orchestration.warehouse import open_files
@@ -263,6 +264,43 @@ def test_a_home_whose_last_run_failed_is_not_purged(
     AuditLog(home.audit).append("run", "x", detail={"as_of": "2026-01-15"})
     with pytest.raises(BillingError, match="run `billing run` first"):
         purge(home, AS_OF)
+
+
+def test_a_file_that_rows_need_which_stay_is_kept() -> None:
+    """Lake is settled before 2024; each old file but one is needed by a later row."""
+    connection = duckdb.connect()
+    connection.execute("""
+        create schema raw; create schema restricted;
+        create table restricted.usage_rows as
+        select * from (values
+            ('ehr', 'visit', 'e1', 'encounter', 'a', null, 't1', date '2023-01-10'),
+            ('ehr', 'late', 'p1', 'procedure', null, 'e1', 't1', date '2025-12-11'),
+            ('ehr', 'moved', 'e2', 'encounter', 'a', null, 't2', date '2023-01-10'),
+            ('ehr', 'late', 'e2', 'encounter', 'a', null, 't2', date '2025-12-12'),
+            ('ehr', 'merge', 'e3', 'encounter', 'a', null, 't3', date '2023-01-10'),
+            ('ehr', 'late', 'e4', 'encounter', 'a', null, 't4', date '2025-12-13'),
+            ('ehr', 'place', 'e5', 'encounter', 'a', null, 't5', date '2023-01-10'),
+            ('ehr', 'free', 'e6', 'encounter', 'a', null, 't6', date '2023-01-10'),
+            ('ehr', 'held', 'e6', 'encounter', 'a', null, 't6', date '2023-01-11')
+        ) as t (feed, file_id, event_id, event_type, facility, encounter_id,
+            patient_token, service_date);
+        create table raw.usage_places as select 'ehr' as feed, 'place' as file_id;
+        create table restricted.patient_merges as
+            select 'ehr' as feed, 'merge' as file_id, 't3' as from_token,
+                't4' as to_token;
+    """)
+    old = ("visit", "moved", "merge", "place", "free")
+    files = [OldFile("ehr", name, name, 1, "") for name in old]
+    found = Plan(date(2024, 1, 15), files)
+    owners = {("ehr", name): ["lake"] for name in old}
+    keep_needed(connection, found, {"lake": date(2024, 1, 1)}, owners)
+    assert {file.file_id: file.because for file in found.files} == {
+        "visit": "procedures that stay are at its encounters",
+        "moved": "it changes events that stay",
+        "merge": "it merges patients that stay",
+        "place": "it says where places are",
+        "free": "",
+    }
 
 
 @pytest.mark.parametrize(

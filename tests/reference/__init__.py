@@ -10,7 +10,8 @@ one rounding that its rule names. It shares no code and no idea with the models.
     book = close(landing, ledger, month, as_of)          # and posts a month's revenue
 
 `receivables` and `dunning` are rules N1 to N4 on their own: what paid what, what is
-owed, which notice is due. What was compared is at the end of docs/rules.md.
+owed, which notice is due. What was compared, and how long, is at the end of
+docs/rules.md.
 """
 
 from reference.model import Close, bill, close
