@@ -63,9 +63,9 @@ def _receipt(row: dict[str, str], name: str, kind: str, when: str) -> Receipt:
     )
 
 
-def book_cash(landing: Landing, ledger: Ledger, as_of: date) -> None:
+def book_cash(landing: Landing, ledger: Ledger, account: Account) -> None:
     """Append what is due and not booked; in a closed month, to the one after it."""
-    due = _due(landing, account_of(landing, ledger, as_of))
+    due = _due(landing, account)
     booked: dict[tuple, _Entry] = {}
     sums: dict[tuple, Decimal] = {}
     for line in ledger.cash:

@@ -99,13 +99,18 @@ def bill(
         return documents(lines, contracts, as_of)
 
     if issue_through is not None:
+        # An issue books what was applied before it; what pays its own invoices is
+        # booked by the next, or by the close.
+        known_before = account_of(landing, ledger, as_of)
         before = len(ledger.documents)
         _issue(drafts(), ledger, issue_through)
         # One that issues nothing, through no later day, is no issue and books nothing.
         if len(ledger.documents) > before or closed is None or issue_through > closed:
-            book_cash(landing, ledger, as_of)
+            book_cash(landing, ledger, known_before)
     known = Known(landing, contracts, as_of)
     if closes is not None:
+        if closes not in ledger.closed_months:
+            book_cash(landing, ledger, account_of(landing, ledger, as_of))
         close_month(charges, ledger, known, closes, held)
     return Close(
         issued=list(ledger.documents),
