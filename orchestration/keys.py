@@ -62,8 +62,8 @@ def _key(home: Home, name: str) -> str:
     if key is not None:
         if "\\" in key:
             raise BillingError(
-                f"the {name} key holds a backslash, which DuckDB takes for the start of "
-                f"an escape; give another as {variable(name)} or {home.keys / name}"
+                f"the {name} key holds a backslash, which DuckDB takes for an "
+                f"escape; give another as {variable(name)} or {home.keys / name}"
             )
         return key
     path = home.keys / name
