@@ -38,6 +38,8 @@ class Hostile(Scenario):
 
     def land(self, table: str, since: int = 1, until: int = 99, **row: str) -> None:
         name = f"customer{CUSTOMERS.index(self.name)}"
+        if table == "customers":
+            row |= {"bill_to_email": "pay@example.org", "bill_to_name": SQL}
         self.book.land(f"contracts/{table}/{name}", row, since=since, until=until)
 
 
