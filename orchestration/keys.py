@@ -60,6 +60,11 @@ def key_id(name: str, key: str) -> str:
 def _key(home: Home, name: str) -> str:
     key = given(home, name)
     if key is not None:
+        if "\\" in key:
+            raise BillingError(
+                f"the {name} key holds a backslash, which DuckDB takes for an "
+                f"escape; give another as {variable(name)} or {home.keys / name}"
+            )
         return key
     path = home.keys / name
     made_with_it = home.ledger if name == "ledger" else home.warehouse

@@ -5,10 +5,8 @@ looks for.
 """
 
 import contextlib
-import io
 import threading
 import time
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,7 +15,6 @@ from pathlib import Path
 import dagster as dg
 import duckdb
 import planted
-import pypdf
 import pytest
 from conftest import BilledBook, billing
 from planted import BROKEN, JANE, PLANTED
@@ -29,10 +26,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.phi import identifiers as kinds
-from orchestration.phi import landed
-from orchestration.phi.identifiers import Wanted, words
 from orchestration.phi.scan import Scan, scan
-from orchestration.phi.written import texts_of
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
 
@@ -233,65 +227,6 @@ def test_the_command_names_file_and_kind_never_the_value(
     assert row["rows"] == 1 and row["detail"]["found"] == {"name": 1}
 
 
-def test_documents_are_looked_into(tmp_path: Path) -> None:
-    wanted = Wanted(set(words(f"{JANE} attached")))
-    wanted.add(kinds.NAME, JANE)
-
-    def pieces(path: Path) -> list[str]:
-        return [
-            piece.place
-            for piece in texts_of(path, path.name)
-            if wanted.found(piece.text)
-        ]
-
-    document = pypdf.PdfWriter()
-    document.add_blank_page(100, 100)
-    document.add_metadata({"/Title": "nobody"})
-    document.add_attachment("invoice.xml", f"<name>{JANE}</name>".encode())
-    document.write(tmp_path / "invoice.pdf")
-    assert pieces(tmp_path / "invoice.pdf") == ["invoice.pdf, invoice.xml"]
-
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("xl/sharedStrings.xml", f"<t>{JANE}</t>")
-    (tmp_path / "finance.xlsx").write_bytes(content.getvalue())
-    assert pieces(tmp_path / "finance.xlsx") == ["finance.xlsx, xl/sharedStrings.xml"]
-
-    with duckdb.connect(str(tmp_path / "billing.duckdb")) as connection:
-        connection.execute("create schema finance; create table finance.t (n varchar)")
-        connection.execute("insert into finance.t values ($1)", [JANE.upper()])
-    assert pieces(tmp_path / "billing.duckdb") == ["billing.duckdb, finance.t.n"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "value", "told"),
-    [
-        (kinds.NAME, "Ann Ng", "NG^ANN"),
-        (kinds.BORN, "1951-07-13", "born 19510713"),
-        (kinds.BORN, "19510713", "1951-07-13T00:00:00"),
-        (kinds.BORN, "07/13/1951", "1951-07-13"),
-        (kinds.SSN, "512-44-7001", "512447001"),
-        (kinds.SSN, "512447001", "512-44-7001"),
-    ],
-)
-def test_a_value_is_found_however_it_is_written(
-    kind: str, value: str, told: str
-) -> None:
-    wanted = Wanted(set(words(told)))
-    wanted.add(kind, value, date(2026, 1, 1))
-    assert wanted.found(told)
-
-
-def test_what_cant_be_told_from_a_bill_is_said_not_looked_for() -> None:
-    wanted = Wanted(set(words("2026-01-02 1250 final Price")))
-    wanted.add(kinds.BORN, "2026-01-02", date(2026, 1, 1))  # a newborn's
-    wanted.add(kinds.PATIENT, "1250")
-    assert wanted.looked_for == 0 and wanted.too_short == 2
-    wanted.add(kinds.NAME, "Price")
-    assert wanted.forget(["unit price"]) == 1
-    assert not wanted.found("2026-01-02 1250 final Price")
-
-
 def test_no_raw_identifier_spills_in_clear_while_a_load_spills(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     home.create()
@@ -397,14 +332,3 @@ def test_the_warehouse_keeps_tokens_not_patients(billed_book: BilledBook) -> Non
     assert 0 < with_token < rows
     assert well_formed == with_token
     assert as_sent == 0
-
-
-def test_a_file_of_any_kind_gives_its_identifiers(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    with duckdb.connect() as connection:
-        connection.execute(
-            "copy (select 'Jane Example' as patient_name, 'north' as facility) "
-            f"to '{path}' (format parquet)"
-        )
-    found = set(landed.identifiers(path))
-    assert (kinds.NAME, "Jane Example") in found
