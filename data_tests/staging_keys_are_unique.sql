@@ -19,7 +19,6 @@
     "stg_usage_files": ["feed", "file_id"],
     "stg_settled_usage": ["customer_id"],
     "stg_merged_patients": ["patient_token"],
-    "stg_settled_usage": ["customer_id"],
     "stg_receipts": ["kind", "receipt_id"],
     "stg_disputes": ["dispute_id"],
     "stg_pauses": [

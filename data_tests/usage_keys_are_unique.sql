@@ -5,5 +5,4 @@
     "int_settled_usage": ["line_id", "facility_id", "service_date"],
     "int_usage_meters": ["line_id", "valid_from"],
     "usage_months": ["event_month"],
-    "int_settled_usage": ["line_id", "facility_id", "service_date"],
 }) }}
