@@ -60,6 +60,14 @@ _CAUSES = """
         from warehouse.staging.stg_amendments
         where signed_on > getvariable('since')
     ),
+    -- Those that cover a facility, or no more, whose usage changed by that.
+    covering as (
+        select contract_id, max_by(amendment_id, place) as amendment_id
+        from late_usage
+        join warehouse.staging.stg_contract_facilities using (contract_id, facility_id)
+        join amendments using (contract_id, amendment_id)
+        group by contract_id
+    ),
     lines as (
         select line_id, max(meter) as meter, max(base_line_id) as base_line_id
         from warehouse.billing.line_versions group by line_id
@@ -72,6 +80,8 @@ _CAUSES = """
                     and list_contains(posted.amendment_ids, amendment_id)) as own,
             (select max_by(amendment_id, place) from amendments
                 where contract_id = posted.contract_id) as latest,
+            (select amendment_id from covering
+                where contract_id = posted.contract_id) as covers,
             posted.contract_id in (select contract_id from held_before) as was_held,
             exists(select 1 from late_usage
                 where late_usage.contract_id = posted.contract_id
@@ -91,12 +101,13 @@ _CAUSES = """
             when was_held then 'held at the close before'
             when is_new_milestone then 'milestone known late'
             when own is not null then 'amendment'
+            when is_late and covers is not null then 'amendment'
             when is_late then 'late usage'
             when latest is not null then 'amendment'
             else 'correction'
         end as cause,
         contract_id, subject, line_type, currency, amount,
-        coalesce(own, latest) as amendment_id
+        coalesce(own, covers, latest) as amendment_id
     from told
     where amount <> 0
 """
