@@ -1,4 +1,5 @@
-# make invoices: bill the sample. make test: run every test. Both install what they need.
+# make invoices: bill the sample. make test: run every test. make sbom: list what is in it.
+# Each installs what it needs.
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -15,14 +16,20 @@ PYTHON := $(VENV)/bin/python
 BILLING := $(VENV)/bin/billing
 INSTALLED := $(VENV)/.installed
 PACKAGES := $(shell grep -c '==' requirements.lock)
+# Tools that look at the packages, kept apart from them.
+SUPPLY := .venv-supply
+SUPPLY_INSTALLED := $(SUPPLY)/.installed
+SBOM := sbom.cdx.json
 
 export DO_NOT_TRACK := 1
 
-.PHONY: help invoices test
+.PHONY: help invoices test sbom vulnerabilities
 
 help:
 	@echo "make invoices   bill the sample ($(FROM) to $(TO)) into $(SAMPLE_HOME)"
 	@echo "make test       run all tests"
+	@echo "make sbom       list the packages of requirements.lock in $(SBOM) (CycloneDX)"
+	@echo "make vulnerabilities   look them up among the known vulnerabilities"
 
 invoices: $(INSTALLED)
 	@$(BILLING) replay --from $(FROM) --to $(TO) \
@@ -40,6 +47,24 @@ test: $(INSTALLED)
 	@echo
 	@echo "All tests pass. What to look at next: tests/test_scenarios.py has the rules"
 	@echo "as scenarios worked by hand, tests/reference/ the same rules in plain Python."
+
+sbom: $(SUPPLY_INSTALLED)
+	@$(SUPPLY)/bin/python -W ignore -m cyclonedx_py requirements requirements.lock \
+		--pyproject pyproject.toml --output-reproducible --of JSON -o $(SBOM)
+	@echo "$(SBOM): $(PACKAGES) packages with their hashes, as requirements.lock has them"
+
+# Asks an index of packages and sends it their names and versions. Strict: what can't be
+# looked up fails it too.
+vulnerabilities: $(SUPPLY_INSTALLED)
+	@$(SUPPLY)/bin/python -m pip_audit --strict --require-hashes --disable-pip \
+		--progress-spinner off -r requirements.lock
+
+$(SUPPLY_INSTALLED): requirements-supply.lock
+	@python=$$(command -v python3.11 || command -v python3); \
+	"$$python" -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
+		--require-hashes -r requirements-supply.lock
+	@touch $@
 
 # Packages by the hashes of the lock, then the project itself, editable.
 $(INSTALLED): requirements.lock pyproject.toml

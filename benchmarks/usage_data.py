@@ -102,7 +102,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, where: str, path: Path) -> None
 
 
 def _make_events(connection: duckdb.DuckDBPyConnection, size: Size) -> None:
-    """Views `arrivals` (an event, when it occurred and came) and `events` (its rows)."""
+    """Views `arrivals` (an event, when it occurred, came) and `events` (its rows)."""
 
     def part(kind: int, of: int, what: str = "facility_no, number") -> str:
         return f"(hash({what}, {kind}, {size.seed}) % {of})::bigint"

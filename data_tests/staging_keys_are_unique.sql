@@ -17,6 +17,7 @@
     "stg_rate_cards": ["rate_card_id", "tier"],
     "stg_agreements": ["customer_id"],
     "stg_usage_files": ["feed", "file_id"],
+    "stg_settled_usage": ["customer_id"],
     "stg_merged_patients": ["patient_token"],
     "stg_receipts": ["kind", "receipt_id"],
     "stg_disputes": ["dispute_id"],

@@ -101,16 +101,6 @@ apart is counted together.
     end
 {%- endmacro %}
 
-{#-
-The name a usage file is published under: a file of patients may be called after one.
--#}
-{% macro published_file() -%}
-    case
-        when has_phi then feed || '/' || substring(file_id, 1, 12)
-        else source_file
-    end
-{%- endmacro %}
-
 {#- What keeps an event from being billed, whoever it is of: the first of these. -#}
 {% macro obstacle() -%}
     case
@@ -122,4 +112,12 @@ The name a usage file is published under: a file of patients may be called after
         when service_date > {{ as_of() }} then 'future_date'
         else ''
     end
+{%- endmacro %}
+
+{#- The name a usage file is published under: its own may tell of a patient. -#}
+{% macro published_file() -%}
+case
+    when has_phi then feed || '/' || substring(file_id, 1, 12)
+    else source_file
+end
 {%- endmacro %}

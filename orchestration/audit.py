@@ -26,6 +26,10 @@ _PURPOSES = {
     "backup": "contingency plan",
     "restore": "contingency plan",
     "access_report": "access review",
+    "breach": "breach assessment",
+    "phi_scan": "control",
+    "purge": "retention",
+    "purge_preview": "retention",
     "key_rotation": "key management",
     "refusal": "control",
     "recovered": "integrity",
@@ -177,7 +181,11 @@ def _actor() -> str:
 
 
 def _whole_detail(action: str, detail: dict[str, Any]) -> dict[str, Any]:
-    purpose = os.environ.get(PURPOSE_VARIABLE) or _PURPOSES.get(action, "billing")
+    purpose = (
+        detail.get("purpose")
+        or os.environ.get(PURPOSE_VARIABLE)
+        or _PURPOSES.get(action, "billing")
+    )
     added = {"purpose": purpose, "code": code_version()}
     login = _login()
     if login is not None:

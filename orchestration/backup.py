@@ -20,6 +20,7 @@ import duckdb
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError, UsageError
+from orchestration.files import file_digest, to_disk
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
 from orchestration.ledger_chain import FIRST_HASH, ledger_head, record_hashes
 from orchestration.warehouse import attach, load_encryption, quoted
@@ -112,21 +113,6 @@ def read_rows(path: Path, key: str) -> dict[str, int]:
     return {table: rows for table, (rows, _) in read_whole(path, "ledger", key).items()}
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def to_disk(path: Path) -> None:
-    """Wait until a file, or the names in a directory, are safely on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _ledger_key(home: Home) -> str:
     key = key_files.given(home, "ledger")
     if key is None:
@@ -174,7 +160,7 @@ def _save(
             "create table files.parts (name varchar, part bigint, content blob)"
         )
         connection.execute("create table files.manifest (manifest varchar)")
-        for path in (home.audit, *sorted(home.closes.glob("*.duckdb"))):
+        for path in (home.audit, *sorted(home.closes.glob("[!.]*"))):
             if path.exists():
                 name = path.relative_to(home.path).as_posix()
                 manifest["contents"][name] = _store(connection, name, path)

@@ -169,8 +169,15 @@ class BillingRun(dg.ConfigurableResource):
                 f"invoices are issued through {closed}; a run as of {self.as_of} "
                 "would not know what they rest on. Run as of that day or later (C6)"
             )
+        closing = booked.closing
+        if closing is not None and self.as_of_day < closing.as_of:
+            raise BillingError(
+                f"{closing.month:%Y-%m} was closed as of {closing.as_of}; a run as of "
+                f"{self.as_of} would not know what was posted. Run as of that day or "
+                "later"
+            )
         if month is not None:
-            check_order(booked.closing, month)
+            check_order(closing, month)
 
     def check_ledger(self) -> Booked:
         """What is booked.

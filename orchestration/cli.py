@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration import receivable_commands, safety_commands
+from orchestration import receivable_commands, revenue_commands, safety_commands
 from orchestration.errors import BillingError, UsageError
 from orchestration.noted import NotedCommands
 from orchestration.options import (
@@ -22,6 +22,7 @@ from orchestration.options import (
     stopped_in_words,
 )
 from orchestration.project import PROJECT_DIR
+from orchestration.revenue_commands import month_of
 
 app = typer.Typer(
     name="billing",
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.add_typer(safety_commands.app)
 app.add_typer(receivable_commands.app)
+app.add_typer(revenue_commands.app)
 
 LandingOption = Annotated[
     Path,
@@ -99,7 +101,8 @@ def close(
     target: TargetOption = None,
 ) -> None:
     """Issue all that is dated through the first day after MONTH, then post MONTH."""
-    first = _next_month(_month(month))
+    first_day = month_of(month)
+    first = _next_month(first_day)
     as_of_day = day_of("--as-of", as_of) if as_of else first
     if as_of_day < first:
         raise UsageError(
@@ -107,7 +110,9 @@ def close(
             f"{month} can be closed when it is over"
         )
     with _lock(home, f"billing close {month}"):
-        _close(_month(month), as_of_day, landing, home, accept_missing, target, dry_run)
+        _close(
+            month_of(month), as_of_day, landing, home, accept_missing, target, dry_run
+        )
 
 
 @app.command()
@@ -120,7 +125,7 @@ def replay(
     target: TargetOption = None,
 ) -> None:
     """Close each month in turn, as each would have run then."""
-    month, last = _month(from_month), _month(to_month)
+    month, last = month_of(from_month), month_of(to_month)
     if month > last:
         raise UsageError(f"--from {from_month} is after --to {to_month}")
     with _lock(home, f"billing replay --from {from_month} --to {to_month}"):
@@ -279,13 +284,6 @@ def _percent(option: str, text: str | None) -> Decimal | None:
     return percent
 
 
-def _month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        raise UsageError(f"{text}: give a month as YYYY-MM") from None
-
-
 def _next_month(month: date) -> date:
     return (month + timedelta(days=31)).replace(day=1)
 
@@ -300,5 +298,5 @@ def main() -> None:
     try:
         app()
     except BillingError as error:
-        print(f"billing: {error}", file=sys.stderr)
+        print(f"billing: {error.told()}", file=sys.stderr)
         sys.exit(error.exit_status)

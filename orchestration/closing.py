@@ -4,8 +4,6 @@ Nothing here is ever updated or deleted (V3). The publication as a close left it
 beside the current one, its digest booked.
 """
 
-import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +12,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
+from orchestration.files import file_digest, put_in_place
+from orchestration.home import PRIVATE_DIRECTORY, Home
 from orchestration.journal import append_entries
 from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
@@ -25,7 +24,6 @@ from orchestration.ledger_chain import (
     next_number,
     rows_digest,
 )
-from orchestration.publish import to_disk
 from orchestration.warehouse import open_files
 
 
@@ -142,10 +140,7 @@ def keep_publication(
     try:
         kept.parent.mkdir(mode=PRIVATE_DIRECTORY, exist_ok=True)
         shutil.copyfile(home.publication, temporary)
-        temporary.chmod(PRIVATE_FILE)
-        to_disk(temporary)
-        os.replace(temporary, kept)
-        to_disk(kept.parent)
+        put_in_place(temporary, kept)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise BillingError(
@@ -155,9 +150,3 @@ def keep_publication(
     return append_record(
         connection, "kept_publications", (closing.closing_no, file_digest(kept))
     )
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, as text."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

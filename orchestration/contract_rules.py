@@ -9,18 +9,13 @@ from decimal import Decimal
 from functools import cache
 
 from orchestration.contract_reading import Problem, Row
+from orchestration.currencies import currency_decimals
 from orchestration.project import read_seed
 
 Reasons = Iterator[tuple[str, str]]
 Rules = dict[str, tuple[Callable[[Row], Reasons], ...]]
 
 TIERED_MODELS = ("graduated", "volume", "stairstep")
-
-
-@cache
-def currency_decimals() -> dict[str, int]:
-    """Decimals of each currency that can be billed (`seeds/currencies.csv`)."""
-    return {row["currency"]: int(row["decimals"]) for row in read_seed("currencies")}
 
 
 @cache

@@ -13,7 +13,6 @@ import duckdb
 
 from orchestration import audit_log, notices, progress
 from orchestration.audit import AuditLog
-from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
 from orchestration.contract_tables import load_receivables
 from orchestration.dbt_project import failure_message
@@ -21,6 +20,7 @@ from orchestration.dunning_letters import due_letters
 from orchestration.dunning_messages import Letter, address, message_of
 from orchestration.dunning_queue import print_queue
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.last_run import last_run
 from orchestration.mail import InDoubt, NotDelivered, PostOffice, post_office

@@ -5,19 +5,27 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration import progress
+from orchestration.agreements import ending_agreements
 from orchestration.billing_run import BillingRun
 from orchestration.contract_expectations import (
     CONTRACT_EXPECTATIONS,
     contract_frames,
 )
 from orchestration.contract_tables import load_contract_tables
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, replaced
 from orchestration.judgement import check_specs
+from orchestration.landed_files import open_to_others
 from orchestration.receivable_specs import LANDED_TABLES
-from orchestration.usage_intake import load_usage
+from orchestration.usage_intake import UsageIntake, load_usage
 from orchestration.warehouse import open_files
 
 _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
+
+
+_IN_NO_FEED = (
+    "something that lies in usage/ but in no feed is not read, or is a feed without "
+    "files; on a terminal `billing run` names it"
+)
 
 
 @dg.multi_asset(
@@ -37,9 +45,16 @@ def contract_tables(
         intake = load_contract_tables(
             connection, billing_run.landing_dir, billing_run.as_of_day
         )
-    for warning in intake.warnings:
-        context.log.warning(warning)
-        progress.warn(warning)
+        warnings = [
+            *intake.warnings,
+            *open_to_others(billing_run.landing_dir),
+            *ending_agreements(connection, billing_run.as_of_day),
+        ]
+    for warning in warnings:
+        # A file that lies in no feed may be named for a patient.
+        discreet = _IN_NO_FEED if warning.startswith("usage/") else warning
+        context.log.warning(discreet)
+        progress.warn(warning, discreet)
     counts = intake.rows | {
         "rejected_rows": intake.rejected,
         "held_contracts": len(intake.held),
@@ -55,34 +70,6 @@ def contract_tables(
     )
 
 
-def judge_unread(
-    context: dg.AssetExecutionContext,
-    billing_run: BillingRun,
-    failed: list[tuple[str, str]],
-) -> None:
-    """Drafts may lack what could not be read; an invoice only where that was accepted.
-
-    Raises BillingError if the run is to issue and a file was not accepted by name.
-    """
-    for name, message in failed:
-        warning = f"{name} {message}; its usage is in no draft."
-        context.log.warning(warning)
-        progress.warn(warning)
-    missing = [
-        (name, message)
-        for name, message in failed
-        if name not in billing_run.accept_missing
-    ]
-    if missing and billing_run.issue_day is not None:
-        raise BillingError(
-            "usage files can't be read: "
-            + "; ".join(f"{name}: {message}" for name, message in missing)
-            + ". Nothing was issued; mend them, or leave their usage out of these "
-            "invoices with "
-            + " ".join(f'--accept-missing "{name}"' for name, _ in missing)
-        )
-
-
 @dg.multi_asset(
     name="usage_rows",
     specs=[
@@ -94,6 +81,7 @@ def judge_unread(
         )
         for key in (
             ["raw", "usage_files"],
+            ["raw", "failed_usage_files"],
             ["raw", "unreadable_usage_rows"],
             ["restricted", "usage_rows"],
         )
@@ -113,12 +101,17 @@ def usage_rows(
             progress.detail,
         )
     for warning in intake.warnings:
-        context.log.warning(warning)
-        progress.warn(warning)
-    judge_unread(context, billing_run, intake.failed)
+        discreet = replaced(warning, intake.discreet)
+        context.log.warning(discreet)
+        progress.warn(warning, discreet)
+    _judge_failed(context, billing_run, intake)
     yield dg.MaterializeResult(
         asset_key=["raw", "usage_files"],
         metadata={"read": intake.files_read, "known": intake.files_known},
+    )
+    yield dg.MaterializeResult(
+        asset_key=["raw", "failed_usage_files"],
+        metadata={"dagster/row_count": len(intake.failed)},
     )
     yield dg.MaterializeResult(
         asset_key=["raw", "unreadable_usage_rows"],
@@ -128,3 +121,30 @@ def usage_rows(
         asset_key=["restricted", "usage_rows"],
         metadata={"rows read": intake.rows_read},
     )
+
+
+def _judge_failed(
+    context: dg.AssetExecutionContext, billing_run: BillingRun, intake: UsageIntake
+) -> None:
+    """Say which files could not be read. Raises BillingError before anything is issued
+    without their usage, unless each is accepted by name.
+    """
+    accepted = set(billing_run.accept_missing)
+    refused = [
+        name
+        for name, _ in intake.failed
+        if billing_run.issue_day and not {name, intake.discreet[name]} & accepted
+    ]
+    if refused:
+        raise BillingError.naming_files(
+            "usage files can't be read: "
+            + "; ".join(f"{name}: {message}" for name, message in intake.failed)
+            + ". Nothing was issued. Mend them, or issue without their usage with "
+            + " ".join(f'--accept-missing "{name}"' for name in refused),
+            intake.discreet,
+        )
+    for name, message in intake.failed:
+        warning = f"{name} {message}. It is left out, and read when it is mended."
+        discreet = replaced(warning, intake.discreet)
+        context.log.warning(discreet)
+        progress.warn(warning, discreet)

@@ -1,14 +1,15 @@
 """Assets of the ledger and of the publication: what is booked, what people read."""
 
 from collections.abc import Iterator
+from datetime import date
 
 import dagster as dg
 
 from orchestration import audit_log, ledger, progress
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
-from orchestration.backup import file_digest
 from orchestration.billing_run import BillingRun
+from orchestration.close_report import report_path, write_report
 from orchestration.closing import (
     append_closing,
     keep_publication,
@@ -17,7 +18,9 @@ from orchestration.closing import (
 )
 from orchestration.dbt_project import failure_message
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.heads import keep_heads
+from orchestration.home import Home
 from orchestration.ledger_inputs import check_inputs
 from orchestration.model_assets import build, issuable_keys, log_models
 from orchestration.profile_assets import PROFILE_KEYS
@@ -158,5 +161,15 @@ def publication(billing_run: BillingRun) -> dg.MaterializeResult:
             kept = kept_publication(home, closing.month)
             log.append("keep", f"closes/{kept.name}", ledger_head=head)
             keep_heads(home, closing.month)
+        report = {}
+        if closing is not None and _lacks_report(home, closing.month):
+            text = write_report(connection, home, closing)
+            report["close report"] = dg.MetadataValue.md(text)
         audit_log.load(connection, log)
-    return dg.MaterializeResult(metadata=dict(rows))
+    return dg.MaterializeResult(metadata={**rows, **report})
+
+
+def _lacks_report(home: Home, month: date) -> bool:
+    """Whether a close's publication is kept here, and its report is not."""
+    kept = kept_publication(home, month).exists()
+    return kept and not report_path(home, month).exists()

@@ -1,7 +1,8 @@
 """What lies in a landing directory: files of contract tables and usage feeds.
 
 A file is known by the SHA-256 of its bytes as landed, so that one sent again under
-another name, or touched, is the same file. Hidden files are nobody's.
+another name, or touched, is the same file. Hidden files are nobody's. `FILE.sha256`
+beside a usage file, as sha256sum writes it, tells when the file is whole.
 """
 
 import difflib
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.errors import BillingError
+from orchestration.project import PROJECT_DIR
 
 CONTRACT_TABLES = (
     "customers",
@@ -27,11 +29,10 @@ CONTRACT_TABLES = (
 )
 RECEIVABLE_TABLES = ("payments", "credits", "disputes", "holds", "promises")
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
+PROMISE_SUFFIX = ".sha256"
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
-# Beside a usage file: what its bytes are when all of them are there.
-_ANNOUNCES = ".sha256"
 # What a person may leave beside the data to explain it.
 _NOTES = ("readme", "license", "licence", "notice")
 _EXPECTED = (
@@ -45,35 +46,36 @@ class LandedFile:
     """A file of the landing directory.
 
     `name` is its path relative to the landing directory, with forward slashes;
-    `content_hash` the SHA-256 of its bytes as landed, in hex; `stamp` its size and time
-    of change when they were read.
+    `content_hash` the SHA-256 of its bytes as landed, in hex; `promised` what its
+    sender says that this is, None if nothing is said; `state` its size in bytes and
+    when it was last written to, in nanoseconds.
     """
 
     path: Path
     name: str
     content_hash: str
-    stamp: tuple[int, int] = (0, 0)
+    promised: str | None = None
+    state: tuple[int, int] = (0, 0)
 
-    def is_as_it_was(self) -> bool:
-        """Whether nobody wrote to it since."""
-        try:
-            return _stamp(self.path) == self.stamp
-        except OSError:
-            return False
+    @property
+    def is_whole(self) -> bool:
+        """Whether its bytes are those that its sender promised, if any were."""
+        return self.promised in (None, self.content_hash)
 
-    def announced_hash(self) -> str | None:
-        """The SHA-256 that a file of the same name and `.sha256` says, if there is one.
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether nobody has written to it since its bytes were counted."""
+        return _state(self.path) == self.state
 
-        It is what `sha256sum` writes: the digits come first.
-        """
-        try:
-            with _announcement(self.path).open("rb") as file:
-                said = file.read(200).split()
-        except FileNotFoundError:
-            return None
-        except OSError:
-            said = []
-        return said[0].decode("ascii", "replace").lower() if said else ""
+    @property
+    def discreet_name(self) -> str:
+        """What logs call a usage file, whose own name may tell of a patient."""
+        return discreet_name(self.name, self.content_hash)
+
+
+def discreet_name(name: str, content_hash: str) -> str:
+    """Folder and feed of a usage file's name, and the first of its hash."""
+    return "/".join([*name.split("/")[:2], content_hash[:12]])
 
 
 def check_landing(landing: Path) -> None:
@@ -93,6 +95,24 @@ def check_landing(landing: Path) -> None:
             f"The landing directory {landing} is empty. {_EXPECTED}; "
             "put the exports there, or name another with --landing DIR."
         )
+
+
+def open_to_others(landing: Path) -> list[str]:
+    """A warning if users of the machine other than owner and group can read usage.
+
+    What lands is plain text with PHI in it. The shipped samples are invented.
+    """
+    usage = (landing / "usage").resolve()
+    if not usage.is_dir() or usage == (PROJECT_DIR / "samples" / "usage").resolve():
+        return []
+    if not usage.stat().st_mode & 0o005:
+        return []
+    if not all(parent.stat().st_mode & 0o001 for parent in usage.parents):
+        return []
+    return [
+        f"{landing}/usage can be read by every user of this machine, and may hold PHI "
+        f"in plain text: chmod o-rwx {landing}, and keep it on an encrypted volume."
+    ]
 
 
 def table_files(
@@ -119,15 +139,14 @@ def feed_files(landing: Path) -> dict[str, list[LandedFile]]:
     """Files of every usage feed, at any depth, by name; feeds in order of name.
 
     A feed is an immediate subfolder of `usage/`; one without files has an empty list.
-    What only announces another file is left out.
     """
     check_landing(landing)
     return {
         feed.name: sorted(
             (
-                _landed(landing, path)
+                _landed(landing, path, _promised(path))
                 for path in _all_files(feed)
-                if not path.name.endswith(_ANNOUNCES)
+                if path.suffix != PROMISE_SUFFIX
             ),
             key=lambda file: file.name,
         )
@@ -212,28 +231,37 @@ def _all_files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def _landed(landing: Path, path: Path) -> LandedFile:
-    name = path.relative_to(landing).as_posix()
-    if not name.isprintable():
-        raise BillingError(
-            f"The name of {name!r} in the landing directory is not readable UTF-8 "
-            "text; rename the file."
-        )
+def _promised(path: Path) -> str | None:
+    """The hash that lies beside a file; empty if it is none, None if there is none."""
     try:
-        stamp = _stamp(path)
-        with path.open("rb") as file:
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BillingError(
-            f"{name} cannot be read ({error.strerror}); make it readable and run again."
-        ) from error
-    return LandedFile(path, name, content_hash, stamp)
+        text = path.with_name(path.name + PROMISE_SUFFIX).read_text("ascii")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return text.split()[0].lower() if text.strip() else ""
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _state(path: Path) -> tuple[int, int]:
     found = path.stat()
     return found.st_size, found.st_mtime_ns
 
 
-def _announcement(path: Path) -> Path:
-    return path.with_name(path.name + _ANNOUNCES)
+def _landed(landing: Path, path: Path, promised: str | None = None) -> LandedFile:
+    name = path.relative_to(landing).as_posix()
+    if not name.isprintable():
+        raise BillingError.naming_files(
+            f"The name of {name!r} in the landing directory is not readable UTF-8 "
+            "text; rename the file.",
+            {repr(name): f"a file under {name.split('/')[0]}/"},
+        )
+    try:
+        state = _state(path)
+        with path.open("rb") as file:
+            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BillingError.naming_files(
+            f"{name} cannot be read ({error.strerror}); make it readable, run again.",
+            {name: f"A file under {name.split('/')[0]}/"},
+        ) from None
+    return LandedFile(path, name, content_hash, promised, state)

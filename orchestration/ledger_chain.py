@@ -41,6 +41,8 @@ ENTRY = (
     "entry_id, source_key, kind, account, debit, credit, currency, customer_id, "
     "contract_id, invoice_number, product_id, memo, entry_date, accounting_month"
 )
+SETTLED = "customer_id, settled_before"
+PURGED = "feed, file_id"
 
 # Tables of records, and what of each is hashed, in this order, before the hash of the
 # record before it. The digests among it are those of the rows of the record
@@ -49,6 +51,9 @@ RECORDS = {
     "issues": (
         "issue_no, as_of, issue_through, invoices, last_invoice_hash, inputs_digest, "
         "usage_digest"
+    ),
+    "purges": (
+        "purge_no, as_of, files, rows, individuals, settled_digest, files_digest"
     ),
     "closings": "closing_no, month, as_of, posted_rows, posted_digest",
     "postings": "posting_no, issue_no, closing_no, as_of, lines, lines_digest",

@@ -17,7 +17,9 @@ from orchestration.ledger_chain import (
     HEADER,
     INPUT,
     POSTED,
+    PURGED,
     RECORDS,
+    SETTLED,
     USAGE,
     invoice_hash,
     invoice_texts,
@@ -31,6 +33,10 @@ _ROWS = {
     "issues": (
         ("issue_inputs", INPUT, "issue_no", None, "inputs_digest"),
         ("billed_usage", USAGE, "issue_no", None, "usage_digest"),
+    ),
+    "purges": (
+        ("settled_usage", SETTLED, "purge_no", None, "settled_digest"),
+        ("purged_files", PURGED, "purge_no", "files", "files_digest"),
     ),
     "closings": (
         ("posted_revenue", POSTED, "closing_no", "posted_rows", "posted_digest"),

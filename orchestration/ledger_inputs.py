@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
+from orchestration.landed_files import discreet_name
 from orchestration.project import DBT_PROJECT_DIR
 
 # What the run rests on now, and the latest that the ledger says of each input. Nothing
@@ -43,6 +44,11 @@ _BOOKED_INPUTS = """
             and later.issue_no > input.issue_no
             and (later.digest is null or input.kind <> 'usage_file'))
 """
+# What logs call a usage file.
+_DISCREET = (
+    "case when kind = 'usage_file' then array_to_string("
+    "[split_part(name, '/', 1), split_part(name, '/', 2), digest[:12]], '/') end"
+)
 
 
 def append_inputs(
@@ -59,7 +65,8 @@ def append_inputs(
     connection.execute(
         "insert into ledger.book.issue_inputs "
         f"select $1, kind, name, contract_id, null from ({_BOOKED_INPUTS}) "
-        "where name in (select unnest($2)) and (kind, name) not in "
+        f"where (name in (select unnest($2)) or {_DISCREET} in (select unnest($2))) "
+        "and (kind, name) not in "
         f"(select kind, name from ({_INPUTS}))",
         [issue_no, list(accepted)],
     )
@@ -85,19 +92,28 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Names of what an earlier issue rests on and that is gone now (C8).
 
     A landed file counts as there while its name or its content is; a usage file also
-    while its events are in the warehouse; a contract row while its key is, even if
+    while its events are in the warehouse, and for good once they were purged under
+    retention; a contract row while its key is, even if
     the row is rejected now, and while its contract is held, as its key may be what
     can't be read.
     """
+    return list(_missing(connection))
+
+
+def _missing(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The names, and what logs call them: a usage file's may tell of a patient."""
     rows = connection.execute(f"""
-        select name from ({_BOOKED_INPUTS}) as booked
+        select name, kind, digest from ({_BOOKED_INPUTS}) as booked
         where
             (kind = 'contract_file' and not exists (
                 select 1 from warehouse.raw.contract_files
                 where source_file = booked.name or content_hash = booked.digest))
             or (kind = 'usage_file' and not exists (
                 select 1 from warehouse.raw.usage_files
-                where source_file = booked.name or file_id = booked.digest))
+                where source_file = booked.name or file_id = booked.digest)
+                and not exists (
+                    select 1 from ledger.book.purged_files
+                    where purged_files.file_id = booked.digest))
             or (kind = 'contract_row' and not exists (
                 select 1 from warehouse.raw.contract_rows
                 where table_name || ' ' || row_key = booked.name)
@@ -106,20 +122,25 @@ def missing_inputs(connection: duckdb.DuckDBPyConnection) -> list[str]:
                     where held_contracts.contract_id = booked.contract_id))
         order by kind, name
     """).fetchall()
-    return [name for (name,) in rows]
+    return {
+        name: discreet_name(name, digest) if kind == "usage_file" else name
+        for name, kind, digest in rows
+    }
 
 
 def check_inputs(
     connection: duckdb.DuckDBPyConnection, accepted: Sequence[str]
 ) -> None:
     """Raises BillingError naming each input that is gone and was not accepted (C8)."""
-    gone = [name for name in missing_inputs(connection) if name not in accepted]
+    names = _missing(connection)
+    gone = [name for name in names if not {name, names[name]} & set(accepted)]
     if gone:
-        raise BillingError(
+        raise BillingError.naming_files(
             "issued invoices rest on what is gone: "
             + "; ".join(gone)
             + ". Put it back, or run again with "
-            + " ".join(f'--accept-missing "{name}"' for name in gone)
+            + " ".join(f'--accept-missing "{name}"' for name in gone),
+            names,
         )
 
 

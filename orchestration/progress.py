@@ -20,8 +20,13 @@ def stage(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
 
-def warn(text: str) -> None:
-    """Say what a person should look at, though the run goes on."""
+def warn(text: str, discreet: str | None = None) -> None:
+    """Say what a person should look at, though the run goes on.
+
+    What is no terminal may be kept: there the text without names of usage files.
+    """
+    if discreet is not None and not _console.is_terminal:
+        text = discreet
     _console.print("Warning:", text, style="yellow", markup=False, soft_wrap=True)
 
 

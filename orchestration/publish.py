@@ -1,12 +1,12 @@
 """The publication: a plain DuckDB file for BI tools, free of PHI, swapped in whole."""
 
-import os
 from pathlib import Path
 
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.home import PRIVATE_FILE, Home
+from orchestration.files import put_in_place
+from orchestration.home import Home
 from orchestration.warehouse import quoted
 
 SCHEMAS = ("finance", "quality")
@@ -24,10 +24,7 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]
     _remove(temporary)
     try:
         rows = _copy(connection, temporary)
-        temporary.chmod(PRIVATE_FILE)
-        to_disk(temporary)
-        os.replace(temporary, target)
-        to_disk(target.parent)
+        put_in_place(temporary, target)
     except BillingError:
         _remove(temporary)
         raise
@@ -69,15 +66,6 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     finally:
         connection.execute("detach publication")
     return rows
-
-
-def to_disk(path: Path) -> None:
-    """Wait until a file or directory is safely on disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

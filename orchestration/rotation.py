@@ -12,8 +12,8 @@ import duckdb
 
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
-from orchestration.backup import to_disk
 from orchestration.errors import BillingError, UsageError
+from orchestration.files import to_disk
 from orchestration.home import PRIVATE_FILE, Home
 from orchestration.warehouse import attach, load_encryption, prepare, quoted
 from orchestration.whole import contents
@@ -49,10 +49,10 @@ def rotate_file(home: Home, name: str) -> Rotation:
                 f"the {name} key is not there: put it back as {home.keys / name} or "
                 f"give it as {key_files.variable(name)}"
             )
-        new = _new_key(home, name, old)
+        new = new_key(home, name, old)
         rows = _write_anew(home, name, path, old, new)
-        rotation = _hand_over(home, name, old, new)
-        _note(home, rotation, rows)
+        rotation = hand_over(home, name, old, new)
+        note(home, rotation, rows)
         return rotation
 
 
@@ -61,13 +61,14 @@ def new_variable(name: str) -> str:
     return f"BILLING_NEW_{name.upper()}_KEY"
 
 
-def _next(home: Home, name: str) -> Path:
+def next_file(home: Home, name: str) -> Path:
+    """Where a key waits until what it opens is made."""
     return home.keys / f"{name}.next"
 
 
 def _finished(home: Home, name: str, path: Path) -> Rotation | None:
     """Finish a change that was cut short after the file was swapped; forget others."""
-    waiting = _next(home, name)
+    waiting = next_file(home, name)
     if not waiting.exists():
         return None
     new = key_files.read(waiting)
@@ -75,8 +76,8 @@ def _finished(home: Home, name: str, path: Path) -> Rotation | None:
         waiting.unlink()
         return None
     old = key_files.given(home, name)
-    rotation = _hand_over(home, name, old or "", new)
-    _note(home, rotation, None)
+    rotation = hand_over(home, name, old or "", new)
+    note(home, rotation, None)
     return rotation
 
 
@@ -93,7 +94,11 @@ def _opens(path: Path, key: str) -> bool:
     return True
 
 
-def _new_key(home: Home, name: str, old: str) -> str:
+def new_key(home: Home, name: str, old: str) -> str:
+    """The key to come, given or made, and written beside if the old one is a file.
+
+    Raises UsageError if it must be given and is not, or is the one in use.
+    """
     given = os.environ.get(new_variable(name))
     if os.environ.get(key_files.variable(name)):
         if not given:
@@ -103,10 +108,10 @@ def _new_key(home: Home, name: str, old: str) -> str:
             )
         new = given
     elif given:
-        key_files.write(_next(home, name), given)
+        key_files.write(next_file(home, name), given)
         new = given
     else:
-        new = key_files.make(_next(home, name))
+        new = key_files.make(next_file(home, name))
     if new == old:
         raise UsageError(f"{new_variable(name)} is the key in use already")
     return new
@@ -144,24 +149,27 @@ def _write_anew(home: Home, name: str, path: Path, old: str, new: str) -> int:
     return sum(rows for rows, _ in before.values())
 
 
-def _hand_over(home: Home, name: str, old: str, new: str) -> Rotation:
+def hand_over(home: Home, name: str, old: str, new: str) -> Rotation:
     """Put the next key in its place; that of the ledger is kept for its backups."""
     old_id, new_id = key_files.key_id(name, old), key_files.key_id(name, new)
     kept = None
-    if _next(home, name).exists():
+    if next_file(home, name).exists():
         if name == "ledger" and (home.keys / name).exists():
             kept = home.keys / f"{name}.{old_id}"
             key_files.write(kept, old)
-        os.replace(_next(home, name), home.keys / name)
+        os.replace(next_file(home, name), home.keys / name)
         to_disk(home.keys)
     return Rotation(name, old_id, new_id, kept)
 
 
-def _note(home: Home, rotation: Rotation, rows: int | None) -> None:
+def note(
+    home: Home, rotation: Rotation, rows: int | None, more: dict[str, int] | None = None
+) -> None:
+    """Add the rotation to the audit log."""
     AuditLog(home.audit).append(
         "key_rotation",
         rotation.name,
-        detail={"from": rotation.old, "to": rotation.new},
+        detail={"from": rotation.old, "to": rotation.new, **(more or {})},
         rows=rows,
     )
 

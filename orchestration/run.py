@@ -69,9 +69,9 @@ def _name_what_was_issued(
         return
     issued = [number for number in _issued(home) if number not in before]
     if issued:
-        error.args = (
-            f"{error}. Issued before that: {', '.join(issued)}; the publication is "
-            "still the last good one, and the next run publishes them",
+        error.add(
+            f". Issued before that: {', '.join(issued)}; the publication is "
+            "still the last good one, and the next run publishes them"
         )
 
 

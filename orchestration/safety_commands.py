@@ -119,6 +119,85 @@ def access_report(
         sys.stdout.write(report(Home(home), day, to))
 
 
+@app.command("phi-scan")
+def phi_scan(
+    home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option("--landing", help="Where files landed; default: the last run's."),
+    ] = None,
+    also: Annotated[
+        list[Path], typer.Option("--also", help="A file or folder to look in as well.")
+    ] = [],  # noqa: B006
+) -> None:
+    """Look for anything of a patient in all that was written; say where, not what."""
+    from orchestration.home import Home
+    from orchestration.phi.scan import phi_scan as scan
+
+    with stopped_in_words():
+        found = scan(Home(home), landing, also)
+    print("\n".join(found.in_words()))
+    if found.found or found.unread:
+        raise BillingError(
+            f"{found.found.total()} values of patients were found, {len(found.unread)} "
+            "places could not be looked into (named above). Take those files away from "
+            "whoever should not read them, and see docs/breach.md"
+        )
+    print("Nothing of a patient was found")
+
+
+@app.command()
+def breach(
+    first: Annotated[str, typer.Option("--from", help="First day (UTC).")],
+    last: Annotated[str, typer.Option("--to", help="Last day (UTC).")],
+    home: HomeOption = DEFAULT_HOME,
+    actor: Annotated[str | None, typer.Option(help="Whose doing it was.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--object",
+            help="What was lost or read: warehouse.duckdb, landing, keys, spill, "
+            "published, ledger.duckdb, backup, a customer, a feed, a usage file.",
+        ),
+    ] = None,
+    discovered: Annotated[
+        str | None, typer.Option(help="The day it was, or should have been, known.")
+    ] = None,
+) -> None:
+    """Whom a breach may have reached, what of them, and by when to notify."""
+    days = [day_of("--from", first), day_of("--to", last)]
+    known = day_of("--discovered", discovered) if discovered else None
+    from orchestration.breach import breach as assess
+    from orchestration.breach_report import in_words
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        found = assess(Home(home), *days, actor, target, known)
+    print("\n".join(in_words(found)))
+
+
+@app.command()
+def purge(
+    home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option("--landing", help="Where files landed; default: the last run's."),
+    ] = None,
+    as_of: AsOfOption = None,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Do it; without it, only show it.")
+    ] = False,
+) -> None:
+    """Show what has outlived its term (retention/), or delete it for good."""
+    day = day_of("--as-of", as_of) if as_of else date.today()
+    from orchestration.home import Home
+    from orchestration.purge import purge as do
+    from orchestration.purge import told as in_words
+
+    with stopped_in_words():
+        print("\n".join(in_words(do(Home(home), day, delete, landing))))
+
+
 @app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
@@ -143,16 +222,50 @@ def audit(
     sys.stdout.write(told(rows))
 
 
-@keys.command()
-def rotate(
-    name: Annotated[str, typer.Argument(help="warehouse or ledger.")],
+@app.command()
+def extract(
+    customers: Annotated[
+        list[str], typer.Option("--customer", help="Whose usage; may be repeated.")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="A new Parquet file.")],
+    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it.")],
+    purpose: Annotated[str, typer.Option("--purpose", help="What for.")],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
-    """Write an encrypted file anew under a new key."""
+    """Write usage without identifiers of patients: year, State, kind, quantity."""
+    from orchestration import deidentified
+    from orchestration.home import Home
+
+    with stopped_in_words():
+        made = deidentified.extract(
+            Home(home), out, customers, recipient, purpose, date.today()
+        )
+    sys.stdout.write(deidentified.told(made))
+
+
+@keys.command()
+def rotate(
+    name: Annotated[str, typer.Argument(help="warehouse, ledger or token.")],
+    home: HomeOption = DEFAULT_HOME,
+    landing: Annotated[
+        Path | None,
+        typer.Option(
+            "--landing",
+            help="With token: where files landed, to make tokens again; default: the "
+            "last run's.",
+        ),
+    ] = None,
+) -> None:
+    """Write an encrypted file anew under a new key, or patients' tokens."""
+    from orchestration import token_rotation
     from orchestration.home import Home
     from orchestration.rotation import rotate_file, told
 
-    if name not in ("warehouse", "ledger"):
-        raise UsageError(f"{name}: give warehouse or ledger")
+    if name not in ("warehouse", "ledger", "token"):
+        raise UsageError(f"{name}: give warehouse, ledger or token")
     with stopped_in_words():
-        sys.stdout.write(told(rotate_file(Home(home), name)))
+        if name == "token":
+            done = token_rotation.rotate_token(Home(home), landing)
+            sys.stdout.write(token_rotation.told(done))
+        else:
+            sys.stdout.write(told(rotate_file(Home(home), name)))

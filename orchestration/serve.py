@@ -13,8 +13,8 @@ from orchestration import audit_log, postgres_people, postgres_tables
 from orchestration.access_list import read_access
 from orchestration.access_roles import AUDITOR, readers
 from orchestration.audit import AuditLog
-from orchestration.backup import file_digest
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.postgres_link import Address
 from orchestration.postgres_tables import Table

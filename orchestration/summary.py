@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from orchestration.close_report import report_path
 from orchestration.contract_comparisons import FOLLOWS
 from orchestration.heads import heads_of
 from orchestration.home import Home
@@ -78,7 +79,10 @@ def print_close(home_path: Path, month: date) -> None:
         "group by currency order by currency",
         month,
     )
-    heads = heads_of(Home(home_path))
+    home = Home(home_path)
+    if (report := report_path(home, month)).exists():
+        _console.print(f"Report: {report}", soft_wrap=True)
+    heads = heads_of(home)
     _console.print(f"Head of the ledger:    {heads.ledger}", soft_wrap=True)
     _console.print(f"Head of the audit log: {heads.audit}", soft_wrap=True)
     _console.print("Keep both elsewhere: billing verify --expect HEAD compares")

@@ -33,6 +33,7 @@ class UsageIntake:
 
     `failed` are files that could not be read, of which nothing was stored, each with
     its name and what to do; rows and unreadable rows are those of the files read now.
+    `discreet` has for each file's name what logs call it.
     """
 
     files_read: int = 0
@@ -41,6 +42,7 @@ class UsageIntake:
     unreadable: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    discreet: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,26 +77,34 @@ def load_usage(
     loaded. Raises BillingError if the seed cannot be read, if the warehouse's tokens
     were made with another key, or if there is no room; errors never quote a row.
     """
-    feeds = _feeds(connection)
+    feeds = feeds_of_seed(connection)
     landed = feed_files(landing)
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
     usage_store.check_token_key(connection, key_id)
+    usage_store.forget_purged(connection)
+    usage_store.forget_failed(connection)
     names = sorted(set(landed) | usage_store.known_feeds(connection))
     phi_feeds = {name for name in names if feeds.get(name, Feed(name)).has_phi}
-    intake = UsageIntake()
+    intake = UsageIntake(
+        discreet={
+            file.name: file.discreet_name for files in landed.values() for file in files
+        }
+    )
     try:
         usage_terms.make(connection, names, phi_feeds, as_of, token_key)
         load_no = usage_months.next_load(connection)
         loader = _Loader(connection, as_of, key_id, load_no, intake, progress)
         read = set()
+        purged = usage_store.purged_files(connection)
         for name, files in landed.items():
+            files = _not_purged(name, files, purged, intake)
+            landed[name] = files
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
         loader.load_again(feeds, landed, mended)
-        usage_store.keep_unread(connection, loader.unread)
         usage_months.place(connection, load_no)
         feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
@@ -126,7 +136,6 @@ class _Loader:
         self.load_no = load_no
         self.intake = intake
         self.progress = progress
-        self.unread: list[tuple[str, str, str, bool, str]] = []
 
     def load_new(self, feed: Feed, files: list[LandedFile]) -> set[tuple[str, str]]:
         """Read a feed's files that are not known; gives (feed, file id) of those."""
@@ -135,7 +144,7 @@ class _Loader:
             (file.format for file in known.values()), None
         )
         format_name = format_name or self._format_found(files)
-        files = self._candidates(files, format_name)
+        files = self._whole(feed, self._candidates(files, format_name))
         landed = {file.content_hash: file for file in reversed(files)}
         current = {
             file_id
@@ -189,12 +198,11 @@ class _Loader:
         opened = []
         for reading in readings:
             try:
-                _require_whole(reading.file)
                 columns = self._columns(reading.file, format_name)
                 place = FORMATS[format_name].order(columns), reading.file.name
                 opened.append((place, reading, columns))
             except UnreadableFile as error:
-                self._fail(reading, error)
+                self._fail(reading.feed, reading.file, error)
         opened.sort(key=lambda entry: entry[0])
         read, left_out = set(), Counter()
         for number, (_, reading, columns) in enumerate(opened, start=1):
@@ -203,7 +211,7 @@ class _Loader:
                     reading, columns, format_name, left_out
                 )
             except UnreadableFile as error:
-                self._fail(reading, error)
+                self._fail(reading.feed, reading.file, error)
                 continue
             read.add((reading.feed.name, reading.file.content_hash))
             self.intake.files_read += 1
@@ -243,11 +251,11 @@ class _Loader:
                 self.connection,
                 stored,
                 reading.replaces,
+                lambda: file.is_unchanged,
                 opened,
                 self.key_id,
                 self.as_of,
                 self.load_no,
-                file.is_as_it_was,
             )
         except duckdb.Error as error:
             raise sent_rows.told(error) from None
@@ -300,21 +308,40 @@ class _Loader:
                 )
         return candidates
 
-    def _fail(self, reading: _Reading, error: UnreadableFile) -> None:
-        feed, file = reading.feed, reading.file
+    def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
+        for file in files:
+            if not file.is_whole:
+                self._fail(
+                    feed,
+                    file,
+                    UnreadableFile(
+                        "is not what the .sha256 file beside it promises: it may "
+                        "still be on its way; land it whole, or mend that file"
+                    ),
+                )
+        return [file for file in files if file.is_whole]
+
+    def _fail(self, feed: Feed, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))
-        self.unread.append(
-            (feed.name, file.content_hash, file.name, feed.has_phi, str(error))
+        usage_store.note_failed(
+            self.connection,
+            (feed.name, file.content_hash, file.name, feed.has_phi, str(error)),
         )
 
 
-def _require_whole(file: LandedFile) -> None:
-    announced = file.announced_hash()
-    if announced not in (None, file.content_hash):
-        raise UnreadableFile(
-            f"is not what {file.path.name}.sha256 says: it is not all there yet, or "
-            "was damaged; the next run takes it when it is, or send both again"
-        )
+def _not_purged(
+    feed: str,
+    files: list[LandedFile],
+    purged: set[tuple[str, str]],
+    intake: UsageIntake,
+) -> list[LandedFile]:
+    """The files but for those that were purged, each of which is told of."""
+    intake.warnings += [
+        f"{file.name} was purged under retention and is not read: delete it."
+        for file in files
+        if (feed, file.content_hash) in purged
+    ]
+    return [file for file in files if (feed, file.content_hash) not in purged]
 
 
 def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
@@ -328,7 +355,7 @@ def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
     )
 
 
-def _feeds(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
+def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
     """Feeds of the seed by name; a mistake there is named with its line."""
     feeds = {}
     for line, row in enumerate(read_seed("usage_feeds"), start=2):

@@ -17,14 +17,13 @@ _TABLES = (
         feed varchar, file_id varchar, source_file varchar, format varchar,
         has_phi boolean, rows_read bigint, unreadable bigint
     )""",
+    """raw.failed_usage_files (
+        feed varchar, file_id varchar, source_file varchar, has_phi boolean,
+        reason varchar
+    )""",
     """raw.unreadable_usage_rows (
         feed varchar, file_id varchar, source_file varchar, line bigint,
         column_name varchar, reason varchar
-    )""",
-    # Of the last load.
-    """raw.unread_usage_files (
-        feed varchar, file_id varchar, source_file varchar, has_phi boolean,
-        reason varchar
     )""",
     """restricted.usage_rows (
         feed varchar, file_id varchar, line bigint, event_id varchar,
@@ -34,6 +33,8 @@ _TABLES = (
         status varchar, class varchar, code varchar, event_hash ubigint,
         encounter_hash ubigint, event_month date
     )""",
+    # The id of the key that tokens are made with; empty before it was changed once.
+    "raw.token_keys (key_id varchar)",
     *usage_months.TABLES,
 )
 # Of a row of another file, or of a file of an earlier version: found by its event.
@@ -88,9 +89,15 @@ def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
-    """Stop if stored tokens were made with another key: patients would count twice."""
+    """Stop if stored tokens were made with another key: patients would count twice.
+
+    Once the key was changed some patients may keep the tokens of an earlier one.
+    """
     others = connection.execute(
-        "select distinct token_key from restricted.usage_rows where token_key <> ?",
+        "with keys as (select key_id from raw.token_keys) "
+        "select key_id from keys where key_id <> $1 union "
+        "select distinct token_key from restricted.usage_rows "
+        "where token_key <> $1 and not exists (from keys)",
         [key_id],
     ).fetchall()
     if others:
@@ -120,6 +127,18 @@ def known_files(
     return {row[1]: StoredFile(*row) for row in rows}
 
 
+def forget_failed(connection: duckdb.DuckDBPyConnection) -> None:
+    """Files that could not be read are tried again by each load."""
+    connection.execute("delete from raw.failed_usage_files")
+
+
+def note_failed(connection: duckdb.DuckDBPyConnection, file: tuple) -> None:
+    """Keep why a file could not be read: a row of `raw.failed_usage_files`."""
+    connection.execute(
+        "insert into raw.failed_usage_files values (?, ?, ?, ?, ?)", file
+    )
+
+
 def rename(
     connection: duckdb.DuckDBPyConnection,
     feed: str,
@@ -138,35 +157,21 @@ def rename(
     connection.commit()
 
 
-def keep_unread(
-    connection: duckdb.DuckDBPyConnection,
-    files: list[tuple[str, str, str, bool, str]],
-) -> None:
-    """Say which files could not be read: feed, id, name, has_phi, reason."""
-    connection.begin()
-    connection.execute("delete from raw.unread_usage_files")
-    for file in files:
-        connection.execute(
-            "insert into raw.unread_usage_files values (?, ?, ?, ?, ?)", file
-        )
-    connection.commit()
-
-
 def store(
     connection: duckdb.DuckDBPyConnection,
     file: StoredFile,
     replaces: tuple[str, ...],
+    is_unchanged: Callable[[], bool],
     opened: Opened,
     key_id: str,
     as_of: date,
     load_no: int,
-    is_as_it_was: Callable[[], bool] = lambda: True,
 ) -> int:
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
     `opened` tells the number of records in the file; each is stored or unreadable, else
-    UnreadableFile is raised and nothing is kept; so it is if the file is no longer
-    `is_as_it_was`. Rows of the same file and of `replaces` (file ids) are deleted.
+    UnreadableFile is raised and nothing is kept. So it is if the file has been written
+    to meanwhile. Rows of the same file and of `replaces` (file ids) are deleted.
     """
     connection.begin()
     try:
@@ -174,7 +179,7 @@ def store(
             _forget(connection, file.feed, file_id, load_no)
         stored = _insert_rows(connection, file, key_id, as_of)
         unreadable = _insert_unreadable(connection, file)
-        if stored + unreadable != opened.rows or not is_as_it_was():
+        if stored + unreadable != opened.rows or not is_unchanged():
             raise UnreadableFile("changed while it was read; run again")
         usage_months.count(connection, file.feed, file.file_id, load_no)
         if opened.is_document:
@@ -199,6 +204,43 @@ def store(
         _roll_back(connection)
         raise
     return unreadable
+
+
+def purged_files(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """(feed, file id) of what was purged under retention, as the ledger says."""
+    is_there = connection.execute(
+        "select count(*) from duckdb_tables() "
+        "where database_name = 'ledger' and table_name = 'purged_files'"
+    ).fetchone()[0]
+    if not is_there:
+        return set()
+    rows = connection.execute("select feed, file_id from ledger.book.purged_files")
+    return set(rows.fetchall())
+
+
+def forget_purged(connection: duckdb.DuckDBPyConnection) -> None:
+    """Delete what the restricted schema still has of purged files."""
+    known = connection.execute("select feed, file_id from raw.usage_files").fetchall()
+    files = sorted(purged_files(connection) & set(known))
+    if not files:
+        return
+    # What models made of the rows goes at once, not only with the next run.
+    made = connection.execute(
+        "select table_name from duckdb_columns() where database_name = 'warehouse' "
+        "and schema_name = 'restricted' and column_name in ('feed', 'file_id') "
+        "and table_name in (select table_name from duckdb_tables()) "
+        "group by table_name having count(*) = 2"
+    ).fetchall()
+    load_no = usage_months.next_load(connection)
+    connection.begin()
+    for feed, file_id in files:
+        _forget(connection, feed, file_id, load_no)
+        for (table,) in made:
+            connection.execute(
+                f"delete from restricted.{table} where feed = ? and file_id = ?",
+                [feed, file_id],
+            )
+    connection.commit()
 
 
 def _forget(

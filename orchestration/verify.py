@@ -17,8 +17,9 @@ import duckdb
 
 from orchestration import ledger_checks, ledger_witness
 from orchestration.audit import AuditLog
-from orchestration.closing import file_digest, kept_publication
+from orchestration.closing import kept_publication
 from orchestration.errors import BillingError
+from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.ledger import open_ledger

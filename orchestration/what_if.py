@@ -42,6 +42,19 @@ _DUE = """
     where not is_held
     group by customer_id, currency, contract_id, month
 """
+# By the month in which it would be posted: what belongs to closed months, in the first
+# that is open (V3).
+_REVENUE = """
+    select customer_id, currency,
+        coalesce(strftime(greatest(revenue_month, (
+            select max(month) + interval 1 month from ledger.book.closings
+        )), '%Y-%m'), 'on hold') as month,
+        sum(amount)
+    from warehouse.finance.revenue_schedule
+    where status <> 'posted'
+    group by customer_id, currency, month
+"""
+_COMPARED = (_DRAFTS, _DUE, _REVENUE)
 
 
 @dataclass(frozen=True)
@@ -61,11 +74,13 @@ class Change:
 @dataclass(frozen=True)
 class Comparison:
     """What changes: drafts by customer, currency, date and group; charges due over
-    the whole terms by customer, currency, contract and month of service.
+    the whole terms by customer, currency, contract and month of service; revenue to be
+    posted by customer, currency and month.
     """
 
     drafts: list[Change]
     due: list[Change]
+    revenue: list[Change]
 
 
 def what_if(
@@ -101,7 +116,7 @@ def what_if(
             settings = Settings(copy.path, last.landing, day)
             run_billing(settings)
             with open_files(copy, keys) as connection:
-                today = [_amounts(connection, sql) for sql in (_DRAFTS, _DUE)]
+                today = [_amounts(connection, sql) for sql in _COMPARED]
             changed = Settings(copy.path, landing or last.landing, day)
             if models is None:
                 project = PROJECT_DIR
@@ -110,7 +125,7 @@ def what_if(
                 project = _project_of(models, copy.path / "project")
                 _run_by(project, changed)
             with open_files(copy, keys) as connection:
-                then = [_amounts(connection, sql) for sql in (_DRAFTS, _DUE)]
+                then = [_amounts(connection, sql) for sql in _COMPARED]
                 compared = Comparison(*map(_changes, today, then))
                 print_comparison(compared, day)
                 if max_adjustment is not None:
@@ -119,8 +134,8 @@ def what_if(
 
 
 def print_comparison(compared: Comparison, day: date) -> None:
-    """Two tables of what changes, each with its totals, or that nothing does."""
-    if not compared.due and not compared.drafts:
+    """Tables of what changes, each with its totals, or that nothing does."""
+    if not (compared.due or compared.drafts or compared.revenue):
         _console.print(f"Nothing changes, as of {day}.")
         return
     _print_changes(
@@ -132,6 +147,12 @@ def print_comparison(compared: Comparison, day: date) -> None:
         "Charges due that change, by month of service",
         ("Customer", "Currency", "Contract", "Month"),
         compared.due,
+    )
+    _print_changes(
+        "Revenue to be posted that changes, by month (that of closed months in the "
+        "first that is open)",
+        ("Customer", "Currency", "Month"),
+        compared.revenue,
     )
 
 
@@ -152,7 +173,8 @@ def _print_changes(
         total = totals.setdefault(change.key[1], [Decimal(0)] * 3)
         totals[change.key[1]] = [a + b for a, b in zip(total, amounts, strict=True)]
     for currency, amounts in sorted(totals.items()):
-        table.add_row("Total", currency, "", "", *(f"{a:,}" for a in amounts))
+        blank = [""] * (len(headings) - 2)
+        table.add_row("Total", currency, *blank, *(f"{a:,}" for a in amounts))
     _console.print(table)
 
 

@@ -3,7 +3,7 @@
 import textwrap
 from decimal import Decimal
 
-from orchestration.contract_rules import currency_decimals
+from orchestration.currencies import currency_decimals
 
 WIDTH = 100
 

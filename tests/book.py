@@ -60,6 +60,7 @@ class Scenario:
         facilities: str = "",
         agreed_since: str = "2020-01-01",
         agreement_lands: int = 1,
+        agreed_until: str = "",
     ) -> None:
         self.book = book
         self.name = name
@@ -69,7 +70,13 @@ class Scenario:
             customer_name=f"{name.title()} Example",
             dunning_tier="standard",
         )
-        self.land("baas", agreement_lands, customer_id=name, effective_on=agreed_since)
+        self.land(
+            "baas",
+            agreement_lands,
+            customer_id=name,
+            effective_on=agreed_since,
+            ends_on=agreed_until,
+        )
         for facility in facilities.split():
             self.land(
                 "facilities",

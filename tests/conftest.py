@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from command_line import billing_command, copied_book  # noqa: F401
 from scenarios import CLOSES, book
 from usage_landing import (  # noqa: F401 (fixtures)
     usage_landing_directory,

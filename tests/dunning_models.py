@@ -102,9 +102,36 @@ class Books:
         )
 
     def issue(
-        self, number: str, customer: str, total: Decimal, day: date, due: date
+        self,
+        number: str,
+        customer: str,
+        total: Decimal,
+        day: date,
+        due: date,
+        currency: str = "USD",
+        lines: tuple[tuple[Decimal, str, bool], ...] = (),
     ) -> None:
-        """An issued invoice of one line; below 0 a credit memo."""
+        """An issued invoice; below 0 a credit memo.
+
+        Of a line: its amount, the line_id it charges, whether it is an adjustment.
+        """
+        for place, (amount, line_id, is_adjustment) in enumerate(lines, start=1):
+            line = {
+                "invoice_number": number,
+                "line_number": place,
+                "charge_key": line_id,
+                "contract_id": customer,
+                "line_id": line_id,
+                "line_type": "usage",
+                "is_adjustment": is_adjustment,
+                "reverses": False,
+                "description": line_id,
+                "service_start": date(2026, 1, 1),
+                "service_end": date(2026, 1, 31),
+                "quantity": 1,
+                "amount": amount,
+            }
+            self._insert("ledger.book.invoice_lines", line)
         row = {
             "issue_no": 1,
             "invoice_number": number,
@@ -115,7 +142,7 @@ class Books:
             "tax_exempt": False,
             "seller_name": "seller",
             "invoice_group": customer,
-            "currency": "USD",
+            "currency": currency,
             "invoice_date": day,
             "due_date": due,
             "payment_terms_days": 30,

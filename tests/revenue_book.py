@@ -9,7 +9,16 @@ from price_book import card, commit, priced, procedures
 
 def add_revenue_book(book: Book) -> None:
     """Add all of them to a book."""
-    for add in (deferred, golive, quarterly, payer, incentive, prepaid):
+    for add in (
+        deferred,
+        golive,
+        quarterly,
+        payer,
+        incentive,
+        prepaid,
+        obliged,
+        fifteenth,
+    ):
         add(book)
 
 
@@ -180,3 +189,25 @@ def prepaid(book: Book) -> None:
         **at,
     )
     receive(it, "payments", payment_id="P38", received_on="2026-03-01", amount="1000")
+
+
+def obliged(book: Book) -> None:
+    """IFRS 15 and ASC 606, illustrative Example 42, contract B, three months later.
+
+    Two years at a fixed 400 a month, of which half a year is over.
+    """
+    it = Scenario(book, "obliged")
+    it.contract(signed_on="2025-09-01", starts_on="2025-10-01", ends_on="2027-09-30")
+    it.line(
+        "service",
+        pricing_model="flat",
+        unit_price="400",
+        effective_on="2025-10-01",
+    )
+
+
+def fifteenth(book: Book) -> None:
+    """Stripe, "Revenue recognition methodology": 31 a month from 15 January."""
+    it = Scenario(book, "fifteenth")
+    it.contract(starts_on="2026-01-15", billing_anchor_day="15")
+    it.line("plan", pricing_model="flat", unit_price="31", effective_on="2026-01-15")

@@ -36,6 +36,7 @@ def book() -> Book:
         two_contracts,
         dirt,
         agreement,
+        parting,
         tiers,
     ):
         add(scenarios)
@@ -234,6 +235,16 @@ def agreement(book: Book) -> None:
     it.line("visits", meter="encounter", unit_price="4")
     it.event("E1", "a", "2026-01-10")
     it.event("E2", "a", "2026-01-11")
+
+
+def parting(book: Book) -> None:
+    """Encounters of a customer whose agreement ends with February."""
+    it = Scenario(book, "parting", "a", agreed_until="2026-02-28")
+    it.contract(covers="a")
+    it.line("visits", meter="encounter", unit_price="4")
+    it.event("E1", "a", "2026-01-10")
+    it.event("E2", "a", "2026-02-10", step=2, received_at="2026-02-28T22:00:00Z")
+    it.event("E3", "a", "2026-02-27", step=3, received_at="2026-03-01T08:00:00Z")
 
 
 def tiers(book: Book) -> None:

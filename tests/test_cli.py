@@ -1,118 +1,21 @@
 """The command: what it refuses, what it says, and with which exit status."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 import pytest
+from command_line import Command, Copy
 from conftest import BilledBook
 
 from orchestration import cli
 from orchestration.audit import AuditLog
 from orchestration.home import Home
-from orchestration.keys import Keys
-from orchestration.warehouse import open_files
 
 CODE = "from orchestration.cli import main; main()"
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said, and its exit status."""
-
-    status: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Told]
-
-
-@pytest.fixture
-def billing(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Command:
-    """Run the command in this process, up to its exit status."""
-
-    def run(*arguments: object) -> Told:
-        monkeypatch.setattr(sys, "argv", ["billing", *map(str, arguments)])
-        status = 0
-        before = signal.getsignal(signal.SIGTERM)
-        capfd.readouterr()
-        try:
-            cli.main()
-        except SystemExit as end:
-            status = int(end.code or 0)
-        finally:
-            signal.signal(signal.SIGTERM, before)
-        captured = capfd.readouterr()
-        return Told(status, captured.out, captured.err)
-
-    return run
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A copy of the billed book, to go on with."""
-
-    home: Path
-    landing: Path
-
-    @property
-    def publication(self) -> Path:
-        return Home(self.home).publication
-
-    def arguments(self, as_of: str, issue: bool = True) -> list[object]:
-        through = ["--issue-through", as_of] if issue else []
-        places = ["--home", self.home, "--landing", self.landing]
-        return ["run", *places, "--as-of", as_of, *through]
-
-    def ledger(self, sql: str) -> list[tuple]:
-        home = Home(self.home)
-        with open_files(home, Keys.of(home), read_only=True) as connection:
-            return connection.execute(sql).fetchall()
-
-    def issued(self) -> list[tuple]:
-        return self.ledger(
-            "select invoice_number, content_hash from ledger.book.invoices order by 1"
-        )
-
-    def published(self) -> dict[str, list[tuple]]:
-        with duckdb.connect(str(self.publication), read_only=True) as connection:
-            names = connection.execute(
-                "select schema_name || '.' || table_name "
-                "from duckdb_tables() order by 1"
-            ).fetchall()
-            return {
-                name: connection.execute(f"from {name}").fetchall() for (name,) in names
-            }
-
-    def files(self) -> dict[str, bytes]:
-        """Content of what must not change when a run is refused."""
-        home = Home(self.home)
-        kept = (home.warehouse, home.ledger, home.publication)
-        return {path.name: path.read_bytes() for path in kept}
-
-    def refusals(self) -> list[str]:
-        log = AuditLog(Home(self.home).audit)
-        assert log.problems() == []
-        return [
-            row["detail"]["why"] for row in log.rows() if row["action"] == "refusal"
-        ]
-
-
-@pytest.fixture
-def copy(billed_book: BilledBook, tmp_path: Path) -> Copy:
-    shutil.copytree(billed_book.home, tmp_path / "home")
-    shutil.copytree(billed_book.landing, tmp_path / "landing")
-    return Copy(tmp_path / "home", tmp_path / "landing")
-
 
 # What needs no run.
 
@@ -221,7 +124,9 @@ def test_issuing_again_appends_nothing_and_names_a_misspelt_file(
     told = billing(*copy.arguments("2026-04-01"))
     assert told.status == 0
     assert "No invoice issued as of 2026-04-01" in told.out
-    assert "custommers.csv" in told.err.replace("\n", "")
+    said = told.err.replace("\n", "")
+    assert "custommers.csv" in said
+    assert "parting's agreement (BAA) ended on 2026-02-28" in said
     assert copy.issued() == issued
     assert copy.published() == published
 
@@ -234,7 +139,7 @@ def test_a_lost_warehouse_is_made_again(billing: Command, copy: Copy) -> None:
 
 
 def test_a_dry_run_shows_what_a_close_would_issue(billing: Command, copy: Copy) -> None:
-    issued = copy.issued()
+    issued, closed = copy.issued(), copy.closed()
     places = ("--home", copy.home, "--landing", copy.landing)
     told = billing("close", "2026-04", "--dry-run", *places)
     assert told.status == 0
@@ -246,6 +151,8 @@ def test_a_dry_run_shows_what_a_close_would_issue(billing: Command, copy: Copy) 
         ).fetchone()
     assert told.out.count("(draft)") == drafts > 1
     assert copy.issued() == issued
+    assert "Would be posted with the close of 2026-04" in told.out
+    assert copy.closed() == closed
 
 
 # Runs that are refused.
@@ -318,6 +225,32 @@ def test_a_usage_file_may_be_archived_but_not_lost_C8(
     assert gone.relative_to(copy.landing).as_posix() in told.err
 
 
+def test_a_usage_file_that_cannot_be_read_is_left_out_by_name(
+    billing: Command, copy: Copy
+) -> None:
+    feed = min(path.parent for path in copy.landing.rglob("usage/*/*.csv"))
+    broken = feed / "broken.csv"
+    broken.write_bytes(b"event_id,event_type\n\xff\xfe\n")
+    name = broken.relative_to(copy.landing).as_posix()
+    drafted = billing(*copy.arguments("2026-04-02", issue=False))
+    assert drafted.status == 0
+    assert f"{name} " in drafted.err.replace("\n", " ")
+    (row,) = [
+        row
+        for row in copy.published()["quality.rejected_rows"]
+        if row[4].startswith("the file ")
+    ]
+    # A file of a feed with PHI goes by its feed and hash.
+    assert row[0].startswith(f"{feed.name}/") and "broken" not in row[0]
+    issued = copy.issued()
+    refused = billing(*copy.arguments("2026-04-02"))
+    assert refused.status == 1
+    assert f'--accept-missing "{name}"' in refused.err.replace("\n", " ")
+    assert copy.issued() == issued
+    accepted = billing(*copy.arguments("2026-04-02"), "--accept-missing", name)
+    assert accepted.status == 0
+
+
 def test_a_ledger_older_than_the_log_is_refused(billing: Command, copy: Copy) -> None:
     home = Home(copy.home)
     AuditLog(home.audit).append("issue", "issue 4", ledger_head="f" * 64)
@@ -368,10 +301,11 @@ def test_a_failed_check_issues_nothing(
     assert copy.files()["billing.duckdb"] == publication
 
 
-def test_a_check_that_fails_after_issuing_names_the_invoices(
+def test_a_check_that_fails_after_issuing_names_the_invoices_and_posts_nothing(
     billing: Command, copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued, publication = copy.issued(), copy.files()["billing.duckdb"]
+    closed = copy.closed()
     close = ["close", "2026-04", "--home", copy.home, "--landing", copy.landing]
     with monkeypatch.context() as patch:
         fail_a_check(patch, 2)
@@ -382,10 +316,25 @@ def test_a_check_that_fails_after_issuing_names_the_invoices(
     assert new
     assert all(number in told.err for number in new)
     assert copy.files()["billing.duckdb"] == publication
-    # The next run publishes them and issues nothing more.
+    assert copy.closed() == closed
+    # The next one posts; one that fails only then has closed, and says so.
+    with monkeypatch.context() as patch:
+        fail_a_check(patch, 2)
+        told = billing(*close)
+    assert told.status == 1
+    assert "after 2026-04 was closed, check adds_up: 3 rows fail it" in told.err
+    assert copy.files()["billing.duckdb"] == publication
+    posted = copy.closed()
+    assert [after > before for after, before in zip(posted, closed, strict=True)] == [
+        True,
+        True,
+    ]
+    # The next run publishes them and books nothing more.
     told = billing(*close)
     assert told.status == 0
     assert "No invoice issued" in told.out
+    assert copy.closed() == posted
+    assert (Home(copy.home).closes / "2026-04.duckdb").exists()
     numbers = {row[1] for row in copy.published()["finance.invoices"]}
     assert set(new) <= numbers
 

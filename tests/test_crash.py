@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 from conftest import BilledBook
 from crash_runs import KILLS, State
 
+from orchestration.close_report import report_path
 from orchestration.home import Home
 from orchestration.project import PROJECT_DIR
 from orchestration.verify import verify
@@ -81,4 +83,6 @@ def test_a_close_killed_at_any_moment_issues_and_posts_all_or_nothing(
     assert len(result["mended"]) == len(KILLS) - 1
     for stage, path in result["mended"].items():
         assert State.of(Path(path)) == after, stage
-        assert verify(Home(Path(path))).problems == [], stage
+        home = Home(Path(path))
+        assert verify(home).problems == [], stage
+        assert report_path(home, date(2026, 4, 1)).exists(), stage

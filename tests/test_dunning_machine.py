@@ -1,10 +1,16 @@
 """Random invoices, payments, disputes, promises, holds and days, day after day.
 
-The models and the reference (reference/dunning.py) must ask for the same steps on each
+The models and the reference (reference/receivables.py and dunning.py) must apply the
+same money, owe the same balances of the same age and ask for the same steps on each
 day, and what is asked for must keep what the rules promise, whatever happens.
+
+    DUNNING_EXAMPLES=100 pytest tests/test_dunning_machine.py
+
+draws so many histories in place of a few.
 """
 
 import os
+from dataclasses import astuple
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -17,10 +23,20 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
-from reference.dunning import Account, Dispute, Invoice, Receipt, Step
+from reference.dunning import Dunning as Account
+from reference.dunning import Step
+from reference.receivables import (
+    CREDIT,
+    PAYMENT,
+    Dispute,
+    Invoice,
+    Line,
+    Receipt,
+)
 
 FIRST = date(2026, 2, 12)
 # Washington's Birthday, after a weekend.
@@ -45,6 +61,10 @@ EXAMPLES = int(os.environ.get("DUNNING_EXAMPLES", "3"))
 
 _customers = st.sampled_from(sorted(CUSTOMERS))
 _amounts = st.integers(1, 90).map(lambda n: Decimal(n) / 2)
+# Most are USD, so that receipts meet invoices.
+_currencies = st.sampled_from(("USD", "USD", "USD", "JPY"))
+_back = st.sampled_from((0, 0, 0, 1, 4))
+_LINES = ("seats", "visits")
 
 
 def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
@@ -59,7 +79,9 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
             self.today = FIRST
             self.number = 0
             self.books = Books(models)
-            self.account = Account(TIERS, HOLIDAYS, dict(CUSTOMERS))
+            self.account = Account(
+                tiers=TIERS, holidays=HOLIDAYS, customers=dict(CUSTOMERS)
+            )
             for day in HOLIDAYS:
                 self.books.holiday(day)
             for tier, steps in TIERS.items():
@@ -90,57 +112,137 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
         @rule(
             target=invoices,
             customer=_customers,
-            amount=_amounts,
+            amounts=st.lists(_amounts, min_size=1, max_size=2),
             terms=st.integers(0, 9),
+            currency=_currencies,
         )
-        def issue(self, customer: str, amount: Decimal, terms: int) -> str:
+        def issue(
+            self, customer: str, amounts: list[Decimal], terms: int, currency: str
+        ) -> str:
+            lines = [
+                Line(amount, of) for amount, of in zip(amounts, _LINES, strict=False)
+            ]
+            return self.book(customer, lines, terms, currency)
+
+        @rule(
+            customer=_customers,
+            of=st.sampled_from(_LINES),
+            amount=_amounts,
+            currency=_currencies,
+            is_adjustment=st.booleans(),
+        )
+        def memo(
+            self,
+            customer: str,
+            of: str,
+            amount: Decimal,
+            currency: str,
+            is_adjustment: bool,
+        ) -> None:
+            self.book(customer, [Line(-amount, of, is_adjustment)], 0, currency)
+
+        def book(
+            self, customer: str, lines: list[Line], terms: int, currency: str
+        ) -> str:
+            """Issue a document of these lines today."""
             number, due = self.name("INV"), self.today + timedelta(days=terms)
-            self.books.issue(number, customer, amount, self.today, due)
+            total = sum((line.amount for line in lines), Decimal(0))
+            # One customer's line is not another's.
+            booked = tuple((x.amount, x.of, x.is_adjustment) for x in lines)
+            self.books.issue(number, customer, total, self.today, due, currency, booked)
+            own = tuple(
+                Line(x.amount, f"{customer} {x.of}", x.is_adjustment) for x in lines
+            )
             self.account.invoices[number] = Invoice(
-                number, customer, amount, self.today, due
+                number, customer, total, self.today, due, currency, own
             )
             return number
 
-        @rule(customer=_customers, amount=_amounts)
-        def memo(self, customer: str, amount: Decimal) -> None:
-            number = self.name("INV")
-            self.books.issue(number, customer, -amount, self.today, self.today)
-            self.account.invoices[number] = Invoice(
-                number, customer, -amount, self.today, self.today
-            )
-
-        @rule(invoice=invoices, amount=_amounts, named=st.booleans())
-        def pay(self, invoice: str, amount: Decimal, named: bool) -> None:
-            self.receive(
-                "payments", "payment_id", "received_on", invoice, amount, named
-            )
-
-        @rule(invoice=invoices, amount=_amounts, named=st.booleans())
-        def credit(self, invoice: str, amount: Decimal, named: bool) -> None:
-            self.receive("credits", "credit_id", "issued_on", invoice, amount, named)
-
-        def receive(self, table, key, dated, invoice, amount, named) -> None:
-            name, number = self.name("R"), invoice if named else None
+        @rule(
+            invoice=invoices,
+            amount=_amounts,
+            named=st.booleans(),
+            back=_back,
+            wrong=st.sampled_from(("",) * 8 + ("currency", "customer", "number")),
+        )
+        def pay(
+            self, invoice: str, amount: Decimal, named: bool, back: int, wrong: str
+        ) -> None:
+            number = invoice if named else None
             customer = self.account.invoices[invoice].customer
-            self.books.land(
-                table,
-                **{key: name, dated: self.today, "customer_id": customer},
-                **{"amount": amount, "currency": "USD", "invoice_number": number},
-            )
-            kind = "1 credit" if table == "credits" else "2 payment"
-            self.account.receipts.append(
-                Receipt(name, kind, customer, amount, self.today, number)
-            )
+            currency = self.account.invoices[invoice].currency
+            if wrong == "currency":
+                currency = "EUR"
+            elif wrong == "customer":
+                customer = min(set(CUSTOMERS) - {customer})
+            elif wrong == "number":
+                number = "INV-none"
+            name = self.name("R")
+            receipt = (name, PAYMENT, customer, amount, self.before(back), number)
+            self.receive(Receipt(*receipt, currency))
 
-        @rule(target=disputes, invoice=invoices, amount=st.one_of(st.none(), _amounts))
-        def dispute(self, invoice: str, amount: Decimal | None) -> str:
+        @rule(invoice=invoices, amount=_amounts, named=st.booleans(), back=_back)
+        def credit(self, invoice: str, amount: Decimal, named: bool, back: int) -> None:
+            of = self.account.invoices[invoice]
+            number = invoice if named else None
+            name = self.name("R")
+            receipt = (name, CREDIT, of.customer, amount, self.before(back), number)
+            self.receive(Receipt(*receipt, of.currency))
+
+        @precondition(lambda self: any(self.payments()))
+        @rule(data=st.data(), amount=_amounts, names=st.booleans(), back=_back)
+        def take_back(
+            self, data: st.DataObject, amount: Decimal, names: bool, back: int
+        ) -> None:
+            of = data.draw(st.sampled_from(self.payments()))
+            if data.draw(st.booleans()):
+                amount = of.amount
+            name, reference = self.name("R"), of.name if names else None
+            receipt = (name, PAYMENT, of.customer, -amount, self.before(back), None)
+            self.receive(Receipt(*receipt, of.currency, reference))
+
+        def payments(self) -> list[Receipt]:
+            """What was paid and may be returned."""
+            receipts = self.account.receipts
+            return [r for r in receipts if r.kind == PAYMENT and r.amount > 0]
+
+        def before(self, back: int) -> date:
+            """So many days ago: some money is heard of late."""
+            return self.today - timedelta(days=back)
+
+        def receive(self, receipt: Receipt) -> None:
+            row = {
+                "customer_id": receipt.customer,
+                "amount": receipt.amount,
+                "currency": receipt.currency,
+                "invoice_number": receipt.number,
+            }
+            if receipt.kind == CREDIT:
+                row |= {"credit_id": receipt.name, "issued_on": receipt.day}
+                self.books.land("credits", **row)
+            else:
+                row |= {"payment_id": receipt.name, "received_on": receipt.day}
+                self.books.land("payments", reference=receipt.reference, **row)
+            self.account.receipts.append(receipt)
+
+        @rule(
+            target=disputes,
+            invoice=invoices,
+            amount=st.one_of(st.none(), _amounts),
+            line=st.sampled_from((None, None, 1, 2)),
+        )
+        def dispute(
+            self, invoice: str, amount: Decimal | None, line: int | None
+        ) -> str:
             name = self.name("D")
             self.books.land(
                 "disputes",
                 **{"dispute_id": name, "invoice_number": invoice},
-                **{"opened_on": self.today, "amount": amount},
+                **{"opened_on": self.today, "amount": amount, "line_number": line},
             )
-            self.account.disputes[name] = Dispute(name, invoice, self.today, amount)
+            self.account.disputes[name] = Dispute(
+                name, invoice, self.today, amount, line
+            )
             return name
 
         @rule(
@@ -201,7 +303,7 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
                 assert promised != number or not made <= self.today <= pay_by
 
         @invariant()
-        def the_queue_is_that_of_the_rules(self) -> None:
+        def all_is_as_the_rules_say(self) -> None:
             if not hasattr(self, "books"):
                 return
             rows = self.books.rows(
@@ -210,11 +312,70 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
             )
             assert dict(rows) == self.account.queue(self.today)
             assert len(rows) == len(dict(rows))
-            # No more is applied than came, and no invoice owes less than nothing.
-            (least,) = self.books.connection.execute(
-                "select coalesce(min(amount), 0) from warehouse.finance.applications"
-            ).fetchone()
-            assert least >= 0
+            assert self.applied() == sorted(
+                (
+                    (
+                        *(a.receipt.name, a.receipt.kind[2:], a.receipt.customer),
+                        *(a.receipt.currency, a.number, a.amount, a.day, a.why),
+                    )
+                    for a in self.account.applied()
+                ),
+                key=str,
+            )
+            documents = self.account.standing(self.today)
+            assert self.documents() == {
+                number: astuple(standing)[:6] for number, standing in documents.items()
+            }
+            assert self.aging() == {
+                number: astuple(standing)[4:]
+                for number, standing in documents.items()
+                if standing.balance
+            }
+            assert self.stands() == {
+                number: astuple(stand)
+                for number, stand in self.account.stands(self.today).items()
+            }
+            self.money_is_kept()
+
+        def applied(self) -> list[tuple]:
+            rows = self.books.connection.execute(
+                "select receipt_id, kind, customer_id, currency, invoice_number, "
+                "amount, applied_on, unapplied_because "
+                "from warehouse.finance.applications"
+            ).fetchall()
+            rows = [(r[0], r[1].replace("credit_memo", "memo"), *r[2:]) for r in rows]
+            return sorted(rows, key=str)
+
+        def documents(self) -> dict[str, tuple]:
+            return self.by_number(
+                "status, credits, total, paid, balance, days_past_due", "invoices"
+            )
+
+        def aging(self) -> dict[str, tuple]:
+            return self.by_number(
+                "balance, days_past_due, bucket, disputed_amount, accepted_amount",
+                "receivables_aging",
+            )
+
+        def stands(self) -> dict[str, tuple]:
+            """When a paused step would be due is not published."""
+            return self.by_number(
+                "state, last_step, last_sent_on, next_step, "
+                "case when state = 'active' then next_on end, claimed",
+                "dunning_status",
+            )
+
+        def by_number(self, columns: str, table: str) -> dict[str, tuple]:
+            rows = self.books.connection.execute(
+                f"select invoice_number, {columns} from warehouse.finance.{table} "
+                "where invoice_number is not null"
+            ).fetchall()
+            found = {number: tuple(row) for number, *row in rows}
+            assert len(found) == len(rows)
+            return found
+
+        def money_is_kept(self) -> None:
+            """No more is applied than came, and no invoice owes less than nothing."""
             (wrong,) = self.books.connection.execute(
                 "select count(*) from warehouse.finance.invoices where "
                 "document_type = 'invoice' and balance < 0 or "

@@ -2,12 +2,19 @@
 
 import hashlib
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from orchestration.errors import BillingError
-from orchestration.landed_files import feed_files, table_files, unknown_entries
+from orchestration.landed_files import (
+    feed_files,
+    open_to_others,
+    table_files,
+    unknown_entries,
+)
+from orchestration.project import PROJECT_DIR
 
 
 def put(landing: Path, *names: str) -> None:
@@ -134,3 +141,32 @@ def test_a_name_that_is_no_text_is_refused(tmp_path):
         pass
     with pytest.raises(BillingError, match="rename the file"):
         table_files(tmp_path, "baas")
+
+
+@pytest.fixture
+def reachable():
+    """A landing directory below which no directory keeps others out."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        os.chmod(place, 0o755)
+        landing = Path(place) / "landing"
+        (landing / "usage").mkdir(parents=True)
+        landing.chmod(0o755)
+        (landing / "usage").chmod(0o755)
+        yield landing
+
+
+def test_usage_that_others_can_read_is_warned_of(reachable):
+    (told,) = open_to_others(reachable)
+    assert "can be read by every user" in told
+    assert f"chmod o-rwx {reachable}" in told
+
+
+@pytest.mark.parametrize("closed", ["usage", ".", ".."])
+def test_one_closed_directory_on_the_way_is_enough(reachable, closed):
+    # The group may read: who is in it is somebody's decision.
+    (reachable / closed).chmod(0o750)
+    assert open_to_others(reachable) == []
+
+
+def test_the_shipped_samples_are_nobodys_data():
+    assert open_to_others(PROJECT_DIR / "samples") == []

@@ -85,6 +85,7 @@ LARGE = {
     "int_patient_units",
     "int_usage_units",
     "stg_billed_usage",
+    "stg_usage_receipts",
     "stg_usage_rows",
     "unbooked_usage",
     "usage_events",

@@ -27,7 +27,7 @@ from reference.scenarios import Scenario, Step
 from reference.shrinking import shrink
 
 BATCHES = os.environ.get("BILLING_PROPERTY_BATCHES")
-SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "20"))
+SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "16"))
 SEED = os.environ.get("BILLING_PROPERTY_SEED")
 SHRINK_ROUNDS = int(os.environ.get("BILLING_PROPERTY_SHRINK_ROUNDS", "6"))
 # Seed 35: two closes with a run between them, the second of a leap February.

@@ -43,7 +43,7 @@ def months(close: Close, contract: str, status: str) -> dict[str, D]:
     }
 
 
-def journal(close: Close, customer: str, month: int) -> list[tuple]:
+def journal(close: Close, customer: str, month: int, year: int = 2026) -> list[tuple]:
     """Entries of a month: day, kind, account debited, account credited, amount."""
     return [
         (f"{day:%m-%d}", *entry)
@@ -54,7 +54,7 @@ def journal(close: Close, customer: str, month: int) -> list[tuple]:
             "where customer_id = $1 and accounting_month = $2 "
             "group by entry_id, entry_date, kind order by entry_date, kind, entry_id",
             customer,
-            date(2026, month, 1),
+            date(year, month, 1),
         )
     ]
 
@@ -253,6 +253,35 @@ def test_published_a_receivable_before_its_revenue(billed_book: BilledBook) -> N
         ("03-01", "payment_application", "2100", "1100", D(1000)),
         ("03-31", "recognition", "2200", "4000", D(1000)),
     ]
+
+
+def test_published_remaining_obligations(billed_book: BilledBook) -> None:
+    """IFRS 15 Illustrative Examples, Example 42, contract B (ASC 606-10-55-298 ff.).
+
+    18 months of 400 are left: 4,800 within a year, 2,400 later.
+    """
+    third = billed_book.closes[3]
+    assert remaining(third, "obliged") == (D(4800), D(2400))
+    # The first close, of January, posts October to December as catch-up.
+    assert balances(billed_book.closes[1], "obliged") == {
+        "10": figures("0", "400", "0", "400", "0"),
+        "11": figures("400", "400", "0", "800", "0"),
+        "12": figures("800", "400", "0", "1200", "0"),
+        "01": figures("1200", "400", "1600", "0", "0"),
+        "02": figures("0", "400", "0", "400", "0"),
+    }
+
+
+def test_published_a_month_from_the_15th(billed_book: BilledBook) -> None:
+    """Stripe, documentation, "Revenue recognition methodology": of 31 from 15 January
+    17 are earned in January, 14 are deferred.
+    """
+    third = billed_book.closes[3]
+    assert balances(third, "fifteenth")["01"] == figures("0", "31", "17", "14", "0")
+    # Ours: 28 days from 15 February, 31 × 14/28 = 15.50 of them in February.
+    assert balances(third, "fifteenth")["02"] == figures(
+        "14", "31", "29.50", "15.50", "0"
+    )
 
 
 def test_every_close_balances_and_rolls_forward_V4_V5(billed_book: BilledBook) -> None:

@@ -103,7 +103,7 @@ def test_a_change_cut_short_is_finished_or_begun_again(
     def crash(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    place = "os.replace" if step == "copied" else "_hand_over"
+    place = "os.replace" if step == "copied" else "hand_over"
     monkeypatch.setattr(f"orchestration.rotation.{place}", crash)
     with pytest.raises(KeyboardInterrupt):
         rotate_file(home, name)

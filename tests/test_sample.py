@@ -1,12 +1,16 @@
-"""The sample, billed as the README says: numbers of docs/worked-invoice.md, by hand."""
+"""The sample, billed as the README says: numbers of docs/worked-invoice.md and of
+docs/worked-revenue.md, by hand.
+"""
 
 from decimal import Decimal as D
 from pathlib import Path
 
 import pytest
 from conftest import Close, billing
+from test_revenue import balances, figures, journal, remaining
 
 from orchestration.documents import invoice_text
+from orchestration.home import Home
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +127,46 @@ def test_the_text_of_an_invoice(sample_home: Path) -> None:
     assert "16,125.88" in text
     assert "Tax: exempt, certificate on file." in text
     assert max(len(line) for line in text.splitlines()) <= 100
+
+
+def test_the_worked_roll_forward_V5(sample: Close) -> None:
+    # Support: 1,950 × 31/90 = 671.67; × 59/90 = 1,278.33, less that 606.66; the rest
+    # 671.67. With it 15,390 + 203.13; 15,578.03 + 142.85; 15,795 + 194.83.
+    assert balances(sample, "SANDHILLS-2022") == {
+        "01": figures("0", "15390.00", "16264.80", "0", "874.80"),
+        "02": figures("-874.80", "15593.13", "16327.54", "0", "1609.21"),
+        "03": figures("-1609.21", "16125.88", "16661.50", "0", "2144.83"),
+        "04": figures("-2144.83", "17939.83", "0", "15795.00", "0"),
+    }
+
+
+def test_the_worked_journal_V4(sample: Close) -> None:
+    assert journal(sample, "sandhills", 2, 2022) == [
+        ("02-01", "invoice", "1100", "2200", D("15593.13")),
+        ("02-01", "unbilled_reversal", "2200", "1110", D("874.80")),
+        ("02-28", "recognition", "2200", "4000", D("15578.03")),
+        ("02-28", "recognition", "2200", "4000", D("142.85")),
+        ("02-28", "recognition", "2200", "4000", D("606.66")),
+        ("02-28", "unbilled", "1110", "2200", D("1609.21")),
+    ]
+    ((deferred,),) = sample.rows(
+        "select sum(credit - debit) from finance.journal_entries "
+        "where contract_id = 'SANDHILLS-2022' and account = '2200' "
+        "and accounting_month <= '2022-02-01'"
+    )
+    assert deferred == 0
+
+
+def test_the_worked_obligations_V6(sample: Close) -> None:
+    assert remaining(sample, "SANDHILLS-2022") == (D("197340.00"), D("345345.00"))
+
+
+def test_a_replay_closes_each_month(sample_home: Path) -> None:
+    closes = Home(sample_home).closes
+    assert sorted(path.name for path in closes.iterdir()) == [
+        f"2022-0{month}.{kind}" for month in (1, 2, 3) for kind in ("duckdb", "md")
+    ]
+    # Each publication is as its own close left it.
+    assert balances(Close(closes / "2022-01.duckdb"), "SANDHILLS-2022")["01"] == (
+        figures("0", "15390.00", "16264.80", "0", "874.80")
+    )

@@ -224,6 +224,19 @@ def test_usage_without_an_agreement_is_billed_once_there_is_one(
     ]
 
 
+def test_what_came_under_an_agreement_stays_billed_after_its_end_HP_6(
+    billed_book: BilledBook,
+) -> None:
+    # One encounter at 4 in January, one in February, received on the last day. The one
+    # received a day after is not billed, and nothing of the others is taken back.
+    last = billed_book.closes[3]
+    assert _outcomes(last, "parting") == {
+        ("billable", None): 2,
+        ("rejected", "no_baa"): 1,
+    }
+    assert last.invoices("parting") == {"2026-02-01": D(4), "2026-03-01": D(4)}
+
+
 def test_graduated_tiers_run_on_through_the_year_U5_U6_A7(
     billed_book: BilledBook,
 ) -> None:

@@ -1,5 +1,6 @@
 """Serving from PostgreSQL: who reads what, over which link, never a half (HP-12)."""
 
+import hashlib
 import threading
 from collections.abc import Iterator
 from datetime import date
@@ -506,8 +507,12 @@ def test_the_audit_log_is_there_for_the_auditor(home: Home, server: Server) -> N
 
 
 def test_it_is_noted_where_to_and_how_much(home: Home, server: Server) -> None:
+    """HP-17: to whom, what for, and the hash of what was handed over."""
     served = publish(home, server)
     row = list(AuditLog(home.audit).rows())[-1]
+    handed_over = hashlib.sha256(home.publication.read_bytes()).hexdigest()
+    assert row["detail"]["sha256"] == handed_over
+    assert row["detail"]["purpose"] == "billing"
     assert (row["action"], row["object"]) == ("publish_to", served.address)
     assert row["detail"]["tables"]["finance.invoices"] == 3
     # 3 invoices, 3 lines, 2 of progress, 3 single rows, and the log's 2 by then.

@@ -18,7 +18,7 @@ from usage_landing import (
     unreadable,
 )
 
-from orchestration import usage_store
+from orchestration import usage_intake, usage_store
 from orchestration.errors import BillingError
 from orchestration.readers import csv_lines
 
@@ -70,6 +70,63 @@ def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
         ".csv, .csv.gz, .parquet."
     ]
     assert rows(warehouse, "event_id") == [("e1",)]
+
+
+def promise(landing, name, content):
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    land(landing, f"{name}.sha256", f"{digest}  {name}\n")
+
+
+def test_a_file_cut_off_is_read_when_it_is_what_was_promised(warehouse, landing):
+    whole = (
+        f"{HEADER}\ne1,encounter,north,,2026-05-01\ne2,encounter,north,,2026-05-02\n"
+    )
+    promise(landing, "clinic/a.csv", whole)
+    # Cut off at the end of a line, it is a sound file by itself.
+    land(landing, "clinic/a.csv", whole[: whole.index("e2")])
+    land(landing, "clinic/b.csv", f"{HEADER}\ne3,encounter,north,,2026-05-01\n")
+    intake = load(warehouse, landing)
+    ((name, reason),) = intake.failed
+    assert name == "usage/clinic/a.csv"
+    assert ".sha256 file beside it promises" in reason
+    assert intake.warnings == []
+    assert rows(warehouse, "event_id") == [("e3",)]
+    ((feed, file, kept),) = warehouse.execute(
+        "select feed, source_file, reason from raw.failed_usage_files"
+    ).fetchall()
+    assert (feed, file, kept) == ("clinic", "usage/clinic/a.csv", reason)
+    land(landing, "clinic/a.csv", whole)
+    assert load(warehouse, landing).failed == []
+    assert sorted(rows(warehouse, "event_id")) == [("e1",), ("e2",), ("e3",)]
+    assert warehouse.execute("from raw.failed_usage_files").fetchall() == []
+
+
+def test_a_promise_that_is_no_hash_lets_nothing_in(warehouse, landing):
+    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    land(landing, "clinic/a.csv.sha256", "\n")
+    ((name, _),) = load(warehouse, landing).failed
+    assert name == "usage/clinic/a.csv"
+
+
+def test_a_file_that_is_written_to_while_it_is_read_is_left_out(
+    warehouse, landing, monkeypatch
+):
+    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    store = usage_store.store
+
+    def write_then_store(*arguments):
+        with (landing / "usage" / "clinic" / "a.csv").open("a") as file:
+            file.write("e2,encounter,north,,2026-05-01\n")
+        return store(*arguments)
+
+    monkeypatch.setattr(usage_store, "store", write_then_store)
+    ((name, reason),) = load(warehouse, landing).failed
+    assert (name, "while it was read" in reason) == ("usage/clinic/a.csv", True)
+    assert rows(warehouse, "event_id") == []
+    monkeypatch.undo()
+    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    assert load(warehouse, landing).failed == []
+    assert rows(warehouse, "event_id") == [("e1",), ("e2",)]
 
 
 def test_a_file_too_large_or_packed_too_tightly_fails(warehouse, landing, monkeypatch):
@@ -220,66 +277,3 @@ def test_whatever_is_sent_no_row_is_lost(landing, lines, newline, cut, encoding)
     else:
         assert kept + refused == intake.rows_read
     warehouse.close()
-
-
-def test_a_file_is_read_when_it_is_what_its_announcement_says(warehouse, landing):
-    """Item "load once": a file that is still being written is rejected whole."""
-    whole = (
-        f"{HEADER}\ne1,encounter,north,,2026-05-01\ne2,encounter,north,,2026-05-02\n"
-    )
-    said = hashlib.sha256(whole.encode()).hexdigest()
-    land(landing, "clinic/a.csv", whole[:60])
-    land(landing, "clinic/a.csv.sha256", f"{said.upper()}  a.csv\n")
-    land(landing, "clinic/b.csv", f"{HEADER}\nb,encounter,north,,2026-05-01\n")
-    intake = load(warehouse, landing)
-    ((name, reason),) = intake.failed
-    assert (name, "a.csv.sha256" in reason) == ("usage/clinic/a.csv", True)
-    assert intake.warnings == []
-    assert rows(warehouse, "event_id") == [("b",)]
-    assert _unread(warehouse) == ["usage/clinic/a.csv"]
-    # All of it is there now.
-    land(landing, "clinic/a.csv", whole)
-    assert load(warehouse, landing).failed == []
-    assert sorted(rows(warehouse, "event_id")) == [("b",), ("e1",), ("e2",)]
-    assert _unread(warehouse) == []
-
-
-@pytest.mark.parametrize("said", ["", "soon", "\0\xff"])
-def test_an_announcement_that_says_nothing_lets_nothing_in(warehouse, landing, said):
-    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
-    land(landing, "clinic/a.csv.sha256", said)
-    assert [name for name, _ in load(warehouse, landing).failed] == [
-        "usage/clinic/a.csv"
-    ]
-
-
-@pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_a_file_that_is_written_to_while_it_is_read_is_left(
-    warehouse, landing, monkeypatch, name
-):
-    table = landing / "usage" / "clinic" / name
-    table.parent.mkdir()
-    duckdb.sql(f"""copy (
-        select 'e1' as event_id, 'encounter' as event_type, 'north' as facility,
-            '2026-05-01' as occurred_at) to '{table}'""")
-    insert = usage_store._insert_rows
-
-    def insert_slowly(*arguments):
-        stored = insert(*arguments)
-        table.touch()
-        return stored
-
-    monkeypatch.setattr(usage_store, "_insert_rows", insert_slowly)
-    ((failed, reason),) = load(warehouse, landing).failed
-    assert failed == f"usage/clinic/{name}"
-    assert "changed while it was read" in reason
-    assert rows(warehouse, "event_id") == []
-
-
-def _unread(warehouse):
-    return [
-        name
-        for (name,) in warehouse.execute(
-            "select source_file from raw.unread_usage_files"
-        ).fetchall()
-    ]

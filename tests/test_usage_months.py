@@ -11,16 +11,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-import dagster as dg
 import pytest
 from scenarios import Book, Scenario
 
 from orchestration import dbt_project, ledger
-from orchestration.billing_run import BillingRun
 from orchestration.contract_tables import load_contract_tables
-from orchestration.errors import BillingError
 from orchestration.home import Home
-from orchestration.intake_assets import judge_unread
 from orchestration.keys import Keys
 from orchestration.usage_intake import load_usage
 from orchestration.warehouse import open_files
@@ -258,18 +254,3 @@ def test_a_file_that_cannot_be_read_is_listed_and_the_others_are_billed(
     ((source_file, line, reason),) = rejected
     assert (source_file, line) == (name, None)
     assert reason.startswith("the file has no column event_type, facility")
-
-
-UNREAD = [("usage/ehr/a.csv", "is empty"), ("usage/lab/b.csv", "is UTF-16")]
-
-
-def test_invoices_are_issued_without_a_file_only_if_that_was_accepted() -> None:
-    context = dg.build_asset_context()
-    judge_unread(context, BillingRun(), UNREAD)  # Drafts.
-    accepted = ["usage/ehr/a.csv"]
-    run = BillingRun(issue_through="2026-01-31", accept_missing=accepted)
-    with pytest.raises(BillingError) as stopped:
-        judge_unread(context, run, UNREAD)
-    assert '--accept-missing "usage/lab/b.csv"' in str(stopped.value)
-    assert "usage/ehr/a.csv" not in str(stopped.value)
-    judge_unread(context, run, UNREAD[:1])

@@ -65,6 +65,13 @@ def test_other_terms_beside_todays(home: Path, dearer: Path) -> None:
     # January to December, and nobody else.
     assert len(compared.due) == 12
     assert {change.difference for change in compared.due[2:]} == {D(27)}
+    # January to March are closed: their 18, 22.50 and 27 catch up with April's 27.
+    assert compared.revenue[:2] == [
+        Change(("joins", "USD", "2026-04"), D("270.00"), D("364.50")),
+        Change(("joins", "USD", "2026-05"), D("270.00"), D("297.00")),
+    ]
+    assert len(compared.revenue) == 9
+    assert {change.difference for change in compared.revenue[1:]} == {D(27)}
     assert contents(home) == before
 
 
@@ -124,7 +131,7 @@ def test_a_run_issues_nothing_above_its_limit(
 
 
 def test_nothing_changes_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    print_comparison(Comparison([], []), APRIL)
+    print_comparison(Comparison([], [], []), APRIL)
     assert capsys.readouterr().out == "Nothing changes, as of 2026-04-01.\n"
 
 

@@ -1,5 +1,5 @@
--- One row per problem of a landed row, or of a usage file as a whole, that was
--- rejected; of a usage row the value is not kept.
+-- One row per problem of a landed row that was rejected; of a usage row the value is
+-- not kept.
 with
 
 files as (
@@ -30,8 +30,8 @@ usage_rows as (
         on landed.feed = files.feed and landed.file_id = files.file_id
 ),
 
--- Files of which nothing could be read.
-whole_files as (
+-- Nothing of them was kept.
+failed_files as (
     select
         {{ published_file() }} as source_file,
         cast(null as bigint) as line,
@@ -39,7 +39,7 @@ whole_files as (
         cast(null as varchar) as value,
         'the file ' || reason as reason,
         cast(null as varchar) as contract_id
-    from {{ source('raw', 'unread_usage_files') }}
+    from {{ source('raw', 'failed_usage_files') }}
 ),
 
 rejected as (
@@ -47,7 +47,7 @@ rejected as (
     union all
     select * from usage_rows
     union all
-    select * from whole_files
+    select * from failed_files
 )
 
 select * from rejected

@@ -1,5 +1,5 @@
 -- One row per usage line, facility and day: the units its meter counts, and the term
--- they are charged in (U1, U3).
+-- they are charged in (U1, U3); of purged usage the units booked (C8).
 with
 
 usage as (
@@ -52,7 +52,16 @@ counted as (
         counters.meter
 ),
 
-billable as (
+open_contracts as (
+    select
+        contracts.contract_id,
+        settlements.settled_before
+    from {{ ref('contracts') }} as contracts
+    left join {{ ref('stg_settled_usage') }} as settlements
+        on contracts.customer_id = settlements.customer_id
+),
+
+metered as (
     select
         meters.line_id,
         counted.contract_id,
@@ -76,6 +85,17 @@ billable as (
         service_date,
         cast(units as decimal(18, 4)) as units
     from patients
+),
+
+billable as (
+    select metered.*
+    from metered
+    inner join open_contracts on metered.contract_id = open_contracts.contract_id
+    where
+        open_contracts.settled_before is null
+        or metered.service_date >= open_contracts.settled_before
+    union all
+    select * from {{ ref('int_settled_usage') }}
 )
 
 select * from billable

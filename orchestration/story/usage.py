@@ -71,6 +71,17 @@ def _events(line: Line) -> Iterator[str]:
         "",
         "Events of these days at the contract's facilities, as last built",
     )
+    settled = line.book.row(
+        "select max(settled_before) as before from ledger.book.settled_usage "
+        "join ledger.book.invoices using (customer_id) "
+        "where invoice_number = $number",
+        number=line.booked["invoice_number"],
+    )
+    if settled and settled["before"] and line.days[0] < settled["before"]:
+        yield (
+            f"  before {settled['before']}: purged under retention; the units booked "
+            "stand"
+        )
     for row in line.book.rows(
         """
         select outcome, sum(events) as events

@@ -8,6 +8,10 @@ one rounding that its rule names. It shares no code and no idea with the models.
     ledger = Ledger()
     book = bill(landing, ledger, as_of, issue_through)   # issues into the ledger
     book = close(landing, ledger, month, as_of)          # and posts a month's revenue
+
+`receivables` and `dunning` are rules N1 to N4 on their own: what paid what, what is
+owed, which notice is due. What was compared, and how long, is at the end of
+docs/rules.md.
 """
 
 from reference.model import Close, bill, close

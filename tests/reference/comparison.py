@@ -9,6 +9,10 @@ import duckdb
 
 from reference.model import Close, bill
 from reference.progress import Progress
+from reference.receivables_comparison import (
+    model_receivables,
+    published_receivables,
+)
 from reference.records import Document, DocumentLine, Ledger
 from reference.revenue_comparison import model_revenue, published_revenue
 from reference.scenarios import Scenario, Step, merged_landing, write_landing
@@ -33,14 +37,14 @@ class Book:
     """Rows of one side as multisets; a line or share begins with its document.
 
     The first column of each row says whose it is: a customer, a contract, a commitment
-    or a feed. `revenue` has the tables of revenue by name.
+    or a feed. `money` has the tables of revenue and of receivables by name.
     """
 
     documents: Counter
     lines: Counter
     progress: Counter
     outcomes: Counter
-    revenue: dict[str, Counter]
+    money: dict[str, Counter]
 
     @property
     def tables(self) -> dict[str, Counter]:
@@ -50,7 +54,7 @@ class Book:
             "lines": self.lines,
             "progress": self.progress,
             "outcomes": self.outcomes,
-            **self.revenue,
+            **self.money,
         }
 
 
@@ -94,7 +98,8 @@ def model_book(close: Close) -> Book:
             )
             for outcome in close.outcomes
         ),
-        revenue=model_revenue(close.revenue),
+        money=model_revenue(close.revenue)
+        | model_receivables(close.account, close.cash, close.as_of),
     )
 
 
@@ -155,7 +160,7 @@ def published_book(home: Path) -> Book:
             "select feed, service_month, outcome, reason, rows"
             " from quality.usage_outcomes"
         ).fetchall()
-        revenue = published_revenue(published)
+        money = published_revenue(published) | published_receivables(published)
     document_of = {row[0]: row[1:] for row in documents}
     shares: dict[tuple, list[tuple]] = {}
     for invoice_id, line_number, *share in shared:
@@ -171,7 +176,7 @@ def published_book(home: Path) -> Book:
         ),
         progress=Counter(progress),
         outcomes=counts,
-        revenue=revenue,
+        money=money,
     )
 
 

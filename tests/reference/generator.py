@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from random import Random
 
 from reference.builder import Builder
+from reference.random_receipts import add_receipts
 from reference.random_terms import ContractTerms
 from reference.random_usage import add_usage
 from reference.revenue import following, month_of
@@ -81,11 +82,14 @@ class _Customers(Builder):
                 customer_id=customer_id,
                 facility_name=f"Site {facility_id}",
             )
+        currencies: dict[str, str] = {}
         for customer_id, of_customer in facilities.items():
             currency = rng.choice(("", "USD", "EUR", "JPY"))
+            currencies[customer_id] = currency or "USD"
             for _ in range(rng.choice((1, 2, 2, 3))):
                 self._contract(customer_id, of_customer, currency)
         add_usage(rng, self.scenario, [f for fs in facilities.values() for f in fs])
+        add_receipts(self, currencies)
         return self.scenario
 
     def _customer(self) -> str:

@@ -6,11 +6,13 @@ from datetime import date
 from pathlib import Path
 
 from reference.booking import documents, open_lines
+from reference.cash_entries import account_of, book_cash
 from reference.closing import book_invoice, close_month, refuse_out_of_order
 from reference.commitments import commitment_charges, pledges
 from reference.other_charges import milestone_charges, percentage_charges
 from reference.progress import Progress, commitment_progress
-from reference.records import Charge, Document, Landing, Ledger, Outcome
+from reference.receivables import Account
+from reference.records import CashLine, Charge, Document, Landing, Ledger, Outcome
 from reference.recurring import recurring_charges
 from reference.revenue import Known, Month, following
 from reference.revenue_tables import RevenueTables, revenue_tables
@@ -31,6 +33,9 @@ class Close:
     charges: list[Charge]
     progress: list[Progress]
     revenue: RevenueTables
+    as_of: date
+    account: Account
+    cash: list[CashLine]
 
     @property
     def documents(self) -> list[Document]:
@@ -94,7 +99,11 @@ def bill(
         return documents(lines, contracts, as_of)
 
     if issue_through is not None:
+        before = len(ledger.documents)
         _issue(drafts(), ledger, issue_through)
+        # One that issues nothing, through no later day, is no issue and books nothing.
+        if len(ledger.documents) > before or closed is None or issue_through > closed:
+            book_cash(landing, ledger, as_of)
     known = Known(landing, contracts, as_of)
     if closes is not None:
         close_month(charges, ledger, known, closes, held)
@@ -105,6 +114,9 @@ def bill(
         charges=charges,
         progress=progress,
         revenue=revenue_tables(charges, ledger, known),
+        as_of=as_of,
+        account=account_of(landing, ledger, as_of),
+        cash=list(ledger.cash),
     )
 
 

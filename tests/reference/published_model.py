@@ -1,7 +1,8 @@
 """The model in place of the pipeline: it publishes as the pipeline would."""
 
 import csv
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
@@ -9,8 +10,14 @@ import duckdb
 
 from reference import Close, Document, DocumentLine, Landing, Ledger, bill
 from reference.progress import Progress
-from reference.revenue_comparison import TABLES, columns
-from reference.revenue_tables import RevenueTables
+from reference.receivables_comparison import (
+    AGING_COLUMNS,
+    APPLIED_COLUMNS,
+    CASH_COLUMNS,
+    cash_row,
+    model_receivables,
+)
+from reference.revenue_comparison import TABLES, columns, roles
 from reference.scenarios import Step
 
 SCHEMA = """
@@ -18,7 +25,15 @@ create schema finance; create schema quality;
 create table finance.invoices (invoice_id int, customer_id varchar,
     invoice_group varchar, currency varchar, invoice_date date,
     invoice_number varchar, document_type varchar, due_date date,
-    po_number varchar, subtotal decimal(18,2));
+    po_number varchar, subtotal decimal(18,2), status varchar,
+    credits decimal(18,2), total decimal(18,2), paid decimal(18,2),
+    balance decimal(18,2), days_past_due int);
+create table finance.receivables_aging (customer_id varchar, invoice_number varchar,
+    balance decimal(18,2), days_past_due int, bucket varchar,
+    disputed_amount decimal(18,2), accepted_amount decimal(18,2));
+create table finance.applications (customer_id varchar, receipt_id varchar,
+    kind varchar, currency varchar, invoice_number varchar, amount decimal(18,2),
+    applied_on date, unapplied_because varchar);
 create table finance.invoice_lines (invoice_id int, line_number int,
     contract_id varchar, line_id varchar, milestone_id varchar,
     commitment_id varchar, line_type varchar,
@@ -49,10 +64,16 @@ create table finance.usage_by_facility (contract_id varchar, facility_id varchar
     meter varchar, month date, quantity decimal(18,4), amount decimal(18,2));
 create table finance.journal_entries (accounting_month date, entry_date date,
     account varchar, debit decimal(18,2), credit decimal(18,2), currency varchar,
-    contract_id varchar, invoice_number varchar, product_id varchar);
+    contract_id varchar, invoice_number varchar, product_id varchar,
+    customer_id varchar);
 create table quality.usage_outcomes (feed varchar, service_month date,
     outcome varchar, reason varchar, rows bigint);
 """
+
+Rows = defaultdict[str, list[tuple]]
+"""By table of finance, with its columns where they are not all in order."""
+
+CHUNK = 100
 
 
 def unspoilt(row):
@@ -70,8 +91,11 @@ def read_landing(directory: Path) -> Landing:
     usage: dict[str, dict[str, list[dict[str, str]]]] = {}
     for path in sorted((directory / "usage").glob("*/*.csv")):
         usage.setdefault(path.parent.name, {})[path.name] = read(path)
-    contracts = (directory / "contracts").glob("*.csv")
-    return Landing({path.stem: read(path) for path in contracts}, usage)
+    tables = [
+        *(directory / "contracts").glob("*.csv"),
+        *(directory / "receivables").glob("*.csv"),
+    ]
+    return Landing({path.stem: read(path) for path in tables}, usage)
 
 
 class PublishedModel:
@@ -81,12 +105,10 @@ class PublishedModel:
         self,
         spoil: Callable[[DocumentLine], DocumentLine] = unspoilt,
         spoil_progress: Callable[[Progress], Progress] = unspoilt,
-        spoil_revenue: Callable[[object], object] = unspoilt,
     ):
         self.ledgers: dict[Path, Ledger] = {}
         self.spoil = spoil
         self.spoil_progress = spoil_progress
-        self.spoil_revenue = spoil_revenue
 
     def __call__(self, home: Path, landing: Path, step: Step) -> None:
         ledger = self.ledgers.setdefault(home, Ledger())
@@ -99,41 +121,61 @@ class PublishedModel:
         path = home / "published" / "billing.duckdb"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
+        rows: Rows = defaultdict(list)
+        self._documents(rows, close)
+        for row in close.progress:
+            rows["commitment_progress"].append(astuple(self.spoil_progress(row)))
+        for table, (name, row_type) in TABLES.items():
+            target = f"{name.removeprefix('finance.')} ({columns(row_type)})"
+            rows[target] = [astuple(row) for row in getattr(close.revenue, table)]
+        _journal(rows, close)
         with duckdb.connect(str(path)) as db:
             db.execute("begin")
             db.execute(SCHEMA)
-            for number, document in enumerate(close.documents):
-                self._publish_document(db, number, document)
-            for row in close.progress:
-                spoilt = self.spoil_progress(row)
-                _insert(db, "finance.commitment_progress", astuple(spoilt))
-            for outcome in close.outcomes:
-                month = outcome.service_date and outcome.service_date.replace(day=1)
-                row = (outcome.feed, month, outcome.outcome, outcome.reason, 1)
-                _insert(db, "quality.usage_outcomes", row)
-            self._publish_revenue(db, close.revenue)
+            for table, of_table in rows.items():
+                _insert(db, f"finance.{table}", of_table)
+            outcomes = [
+                (
+                    outcome.feed,
+                    outcome.service_date and outcome.service_date.replace(day=1),
+                    outcome.outcome,
+                    outcome.reason,
+                    1,
+                )
+                for outcome in close.outcomes
+            ]
+            _insert(db, "quality.usage_outcomes", outcomes)
             db.execute("commit")
 
-    def _publish_document(
-        self, db: duckdb.DuckDBPyConnection, number: int, document: Document
-    ) -> None:
-        row = [
-            number,
-            document.customer_id,
-            document.invoice_group,
-            document.currency,
-            document.invoice_date,
-            document.number,
-            document.document_type,
-            document.due_date,
-            document.po_number,
-            document.total,
-        ]
-        _insert(db, "finance.invoices", row)
+    def _documents(self, rows: Rows, close: Close) -> None:
+        """Documents with what is owed on them, their lines, what was applied."""
+        money = model_receivables(close.account, close.cash, close.as_of)
+        owed = {row[1]: row[2:] for row in money["owed"]}
+        rows[f"receivables_aging ({AGING_COLUMNS})"] = list(money["aging"])
+        rows[f"applications ({APPLIED_COLUMNS})"] = list(money["applications"])
+        for number, document in enumerate(close.documents):
+            rows["invoices"].append(
+                (
+                    number,
+                    document.customer_id,
+                    document.invoice_group,
+                    document.currency,
+                    document.invoice_date,
+                    document.number,
+                    document.document_type,
+                    document.due_date,
+                    document.po_number,
+                    document.total,
+                    *owed.get(document.number, (None,) * 6),
+                )
+            )
+            self._lines(rows, number, document)
+
+    def _lines(self, rows: Rows, number: int, document: Document) -> None:
         for line_number, booked in enumerate(document.lines, start=1):
             line = self.spoil(booked)
             charge = line.charge
-            row = [
+            row = (
                 number,
                 line_number,
                 charge.contract_id,
@@ -151,36 +193,45 @@ class PublishedModel:
                 line.quantity,
                 charge.unit_price,
                 line.amount,
+            )
+            rows["invoice_lines"].append(row)
+            rows["invoice_line_facilities"] += [
+                (number, line_number, facility, *share)
+                for facility, share in line.shares.items()
             ]
-            _insert(db, "finance.invoice_lines", row)
-            for facility, share in line.shares.items():
-                row = [number, line_number, facility, *share]
-                _insert(db, "finance.invoice_line_facilities", row)
 
-    def _publish_revenue(
-        self, db: duckdb.DuckDBPyConnection, revenue: RevenueTables
-    ) -> None:
-        for table, (name, row_type) in TABLES.items():
-            for row in getattr(revenue, table):
-                values = astuple(self.spoil_revenue(row))
-                _insert(db, f"{name} ({columns(row_type)})", values)
-        for booked in revenue.journal:
-            line = self.spoil_revenue(booked)
-            row = [
+
+def _journal(rows: Rows, close: Close) -> None:
+    """Entries of revenue, and of what was received."""
+    account_of = {role: account for account, role in roles().items()}
+    for line in close.revenue.journal:
+        rows["journal_entries"].append(
+            (
                 line.accounting_month,
                 line.entry_date,
-                line.account,
+                account_of[line.account],
                 max(line.amount, 0),
                 max(-line.amount, 0),
                 line.currency,
                 line.contract_id,
                 line.invoice_number,
                 line.product_id,
-            ]
-            _insert(db, "finance.journal_entries", row)
+                "",
+            )
+        )
+    for line in close.cash:
+        *row, account, currency, number, amount = cash_row(line)
+        sides = (max(amount, 0), max(-amount, 0))
+        rows[f"journal_entries ({CASH_COLUMNS}, debit, credit)"].append(
+            (*row, account_of[account], currency, number, *sides)
+        )
 
 
-def _insert(db: duckdb.DuckDBPyConnection, table: str, row: Iterable) -> None:
-    values = list(row)
-    marks = ", ".join("?" for _ in values)
-    db.execute(f"insert into {table} values ({marks})", values)
+def _insert(db: duckdb.DuckDBPyConnection, table: str, rows: list[tuple]) -> None:
+    for start in range(0, len(rows), CHUNK):
+        chunk = rows[start : start + CHUNK]
+        marks = f"({', '.join('?' * len(chunk[0]))})"
+        db.execute(
+            f"insert into {table} values {', '.join([marks] * len(chunk))}",
+            [value for row in chunk for value in row],
+        )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 Rows = list[dict[str, str]]
 
@@ -144,6 +145,22 @@ class JournalLine:
     product_id: str | None = None
 
 
+@dataclass(frozen=True)
+class CashLine:
+    """One account of an entry of a payment, a credit, or what was applied of it.
+
+    `source` says what it is an entry of, `entry` what was due; `amount` is its debit
+    less its credit, and `is_debit` is true of the account that the entry debits.
+    """
+
+    source: tuple
+    entry: Any
+    accounting_month: date
+    account: str
+    amount: Decimal
+    is_debit: bool
+
+
 @dataclass
 class Ledger:
     """What was issued and posted; only ever appended."""
@@ -153,6 +170,7 @@ class Ledger:
     postings: list[Posting] = field(default_factory=list)
     closed_months: list[date] = field(default_factory=list)
     journal: list[JournalLine] = field(default_factory=list)
+    cash: list[CashLine] = field(default_factory=list)
 
     @property
     def closed_through(self) -> date | None:

@@ -1,7 +1,7 @@
 """What each charge due earns in each month (V1, V2)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -26,6 +26,8 @@ class Known:
     landing: Landing
     contracts: dict[str, Contract]
     as_of: date
+    earned: dict[tuple, Earned] = field(default_factory=dict)
+    """By the identity of a charge, what was reckoned of it already."""
 
 
 def month_of(when: date) -> Month:
@@ -47,6 +49,12 @@ def months(first: Month, last: Month) -> Iterator[Month]:
 
 def earned(charge: Charge, known: Known) -> Earned:
     """The months of a charge, which sum to it; those without an amount are left out."""
+    if charge.identity not in known.earned:
+        known.earned[charge.identity] = _earned(charge, known)
+    return known.earned[charge.identity]
+
+
+def _earned(charge: Charge, known: Known) -> Earned:
     places = known.contracts[charge.contract_id].decimals
     if charge.line_type == "milestone":
         earned_days = _milestone_days(charge, known)
@@ -102,11 +110,11 @@ def _milestone_days(charge: Charge, known: Known) -> list[date] | None:
         completed = _all_completed(
             [row for row in milestones if row["milestone"] == waits_for], known.as_of
         )
-        if completed is None:
-            if contract.ends_on >= known.as_of:
-                return None
-            completed = contract.ends_on
-        since = max(since, completed)
+        if completed is None and contract.ends_on >= known.as_of:
+            return None
+        # It was on hold until the contract's last day at the latest, whatever
+        # is completed afterwards.
+        since = max(since, min(completed or contract.ends_on, contract.ends_on))
     if text(own, "recognition") != "ratable_to_contract_end":
         return [since]
     until = min(contract.own_ends_on, contract.ends_on)

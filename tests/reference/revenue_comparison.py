@@ -1,9 +1,12 @@
 """Revenue as the pipeline published it, beside what the model says."""
 
+import csv
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import astuple, fields
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 
@@ -23,6 +26,8 @@ TABLES = {
 }
 """Of each table of revenue its published name and the columns that are compared."""
 
+ACCOUNTS = Path(__file__).resolve().parents[2] / "seeds" / "ledger_accounts.csv"
+
 JOURNAL_COLUMNS = (
     "contract_id, accounting_month, account, product_id, currency, invoice_number"
 )
@@ -40,7 +45,7 @@ def model_revenue(revenue: RevenueTables) -> dict[str, Counter]:
         for table in TABLES
     }
     found["obligations"] = _not_zero(found["obligations"])
-    found["journal"] = _sums(
+    found["journal"] = added_up(
         (
             line.contract_id,
             line.accounting_month,
@@ -64,12 +69,37 @@ def published_revenue(published: duckdb.DuckDBPyConnection) -> dict[str, Counter
         for table, (name, row) in TABLES.items()
     }
     found["obligations"] = _not_zero(found["obligations"])
-    found["journal"] = _sums(
-        published.execute(
+    role_of = roles()
+    found["journal"] = added_up(
+        _by_role(*row, role_of)
+        for row in published.execute(
             f"select {JOURNAL_COLUMNS}, debit - credit from finance.journal_entries"
+            " where contract_id is not null"
         ).fetchall()
     )
     return found
+
+
+def roles() -> dict[str, str]:
+    """The part in V4 of each account."""
+    with ACCOUNTS.open(encoding="utf-8", newline="") as file:
+        return {row["account"]: row["role"] for row in csv.DictReader(file)}
+
+
+def _by_role(
+    contract_id: str,
+    month: date,
+    account: str,
+    product_id: str | None,
+    currency: str,
+    invoice_number: str | None,
+    amount: Decimal,
+    role_of: dict[str, str],
+) -> tuple:
+    """The line of an account by its role; only revenue is kept by product (V4)."""
+    role = role_of.get(account)
+    product = product_id if role == "revenue" else None
+    return contract_id, month, role, product, currency, invoice_number, amount
 
 
 def _not_zero(obligations: Counter) -> Counter:
@@ -77,7 +107,7 @@ def _not_zero(obligations: Counter) -> Counter:
     return Counter({row: n for row, n in obligations.items() if any(row[2:])})
 
 
-def _sums(lines: Iterable[tuple]) -> Counter:
+def added_up(lines: Iterable[tuple]) -> Counter:
     """Journal lines added up by all but their amount, which comes last."""
     sums: dict[tuple, Decimal] = {}
     for *key, amount in lines:

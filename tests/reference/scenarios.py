@@ -27,7 +27,11 @@ COLUMNS = {
     "milestones": "milestone_id contract_id milestone amount completed_on "
     "recognize_on recognition invoicing",
     "baas": "customer_id effective_on ends_on reference",
+    "payments": "payment_id customer_id received_on amount currency invoice_number "
+    "reference",
+    "credits": "credit_id customer_id issued_on amount currency invoice_number reason",
 }
+RECEIVABLES = {"payments", "credits"}
 REQUIRED_TABLES = {"customers", "facilities", "contracts", "contract_lines"}
 USAGE_COLUMNS = (
     "event_id event_type facility patient_id occurred_at received_at quantity status "
@@ -103,7 +107,7 @@ def merged_landing(scenarios: list[Scenario], step: int) -> Landing:
 
 
 def write_landing(scenarios: list[Scenario], step: int, directory: Path) -> None:
-    """Write what is landed at a step as CSV files under `contracts/` and `usage/`.
+    """Write what is landed at a step: `contracts/`, `receivables/` and `usage/`.
 
     Files of an earlier step are written again with the same bytes or more rows; a usage
     file never changes, for its rows all have the same first step.
@@ -111,7 +115,8 @@ def write_landing(scenarios: list[Scenario], step: int, directory: Path) -> None
     landing = merged_landing(scenarios, step)
     for table, columns in COLUMNS.items():
         if landing.rows(table) or table in REQUIRED_TABLES:
-            path = directory / "contracts" / f"{table}.csv"
+            folder = "receivables" if table in RECEIVABLES else "contracts"
+            path = directory / folder / f"{table}.csv"
             _write(path, columns.split(), landing.rows(table))
     for feed, files in landing.usage.items():
         for file, rows in files.items():

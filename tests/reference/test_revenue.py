@@ -204,6 +204,15 @@ def test_still_on_hold_at_the_end_it_is_earned_on_the_last_day_V2():
     assert schedule(case.bill("2026-03-16")) == [("M", "2026-03", D(500), "scheduled")]
 
 
+def test_a_completion_after_the_end_does_not_move_what_the_end_released_V2():
+    # Earned on the last day, 31 March: a go-live of 10 May is too late.
+    case = Case(ends_on="2026-03-31")
+    case.milestone("M", "signature", "500", "2026-01-05", recognize_on="go_live")
+    case.milestone("G", "go_live", "0", "2026-05-10")
+    assert schedule(case.bill("2026-04-01")) == [("M", "2026-03", D(500), "scheduled")]
+    assert schedule(case.bill("2026-06-01")) == [("M", "2026-03", D(500), "scheduled")]
+
+
 def test_implementation_is_earned_by_day_from_go_live_to_the_end_V2_RR17():
     # From 20 November, 11 + 31 = 42 days: 100 x 11/42 = 26.190… -> 26.19, then 73.81.
     case = Case()

@@ -1,0 +1,39 @@
+-- One row per usage line, facility and day whose usage was purged: the units booked for
+-- it, which stand in for its events (C8).
+with
+
+settled as (
+    select
+        contracts.contract_id,
+        settlements.settled_before
+    from {{ ref('stg_settled_usage') }} as settlements
+    inner join {{ ref('contracts') }} as contracts
+        on settlements.customer_id = contracts.customer_id
+),
+
+meters as (
+    select * from {{ ref('int_usage_meters') }}
+),
+
+booked as (
+    select * from {{ ref('stg_billed_usage') }}
+)
+
+select
+    meters.line_id,
+    meters.contract_id,
+    booked.facility_id,
+    meters.service_from,
+    booked.service_date,
+    cast(booked.units as decimal(18, 4)) as units
+from booked
+inner join meters
+    on
+        booked.line_id = meters.line_id
+        and {{ month_of('booked.service_date') }} = meters.service_month
+        and {{ in_force('meters', 'booked.service_date') }}
+inner join settled
+    on
+        meters.contract_id = settled.contract_id
+        and booked.service_date < settled.settled_before
+where booked.units <> 0

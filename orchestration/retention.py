@@ -1,0 +1,95 @@
+"""What is kept how long, and what a legal hold keeps: `retention/` (HP-18, HP-19)."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from orchestration.errors import BillingError
+from orchestration.project import PROJECT_DIR, read_rows
+
+FOLDER = PROJECT_DIR / "retention"
+USAGE, REPORTS = "usage_events", "run_reports"
+# The law's least: 45 CFR 164.316(b)(2), in months.
+_LEAST = {"audit_log": 72, "agreements": 72, "breach_decisions": 72}
+CLASSES = (USAGE, REPORTS, "invoices_and_journal", *_LEAST)
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A legal hold; without a customer it is one on all. Both days are in it."""
+
+    name: str
+    customer: str
+    since: date
+    through: date | None
+
+    def holds(self, customer: str | None, day: date) -> bool:
+        """Whether it keeps something of a customer on a day; None: of nobody's."""
+        in_force = self.since <= day and (self.through is None or day <= self.through)
+        return in_force and self.customer in ("", customer)
+
+
+def terms(folder: Path | None = None) -> dict[str, int]:
+    """Months by class. Raises BillingError naming line, column, value and remedy."""
+    path = (folder or FOLDER) / "classes.csv"
+    months: dict[str, int] = {}
+    for line, row in enumerate(read_rows(path), start=2):
+        name, text = ((row.get(key) or "").strip() for key in ("class", "months"))
+        if name not in CLASSES or name in months:
+            raise _wrong(path, line, "class", name, f"is none of {', '.join(CLASSES)}")
+        if not text.isdecimal() or int(text) < 1:
+            raise _wrong(path, line, "months", text, "is no number of months")
+        if int(text) < _LEAST.get(name, 0):
+            raise _wrong(path, line, "months", text, f"is below {_LEAST[name]}")
+        months[name] = int(text)
+    missing = [name for name in CLASSES if name not in months]
+    if missing:
+        raise _wrong(path, 1, "class", missing[0], "is missing")
+    return months
+
+
+def legal_holds(folder: Path | None = None) -> list[Hold]:
+    """Every hold. Raises BillingError: what can't be read keeps everything."""
+    path = (folder or FOLDER) / "legal_holds.csv"
+    holds = []
+    for line, row in enumerate(read_rows(path), start=2):
+        values = {name: (value or "").strip() for name, value in row.items() if name}
+        for name in ("hold", "from", "approved_by"):
+            if not values.get(name):
+                raise _wrong(path, line, name, "", "is required")
+        since = _day(path, line, "from", values["from"])
+        through = values.get("through")
+        holds.append(
+            Hold(
+                values["hold"],
+                values.get("customer", ""),
+                since,
+                _day(path, line, "through", through) if through else None,
+            )
+        )
+    return holds
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day so many months earlier, or the last one of a shorter month."""
+    year, zero_based = divmod(day.year * 12 + day.month - 1 - months, 12)
+    for last in range(day.day, 27, -1):
+        try:
+            return date(year, zero_based + 1, last)
+        except ValueError:
+            continue
+    return date(year, zero_based + 1, day.day)
+
+
+def _day(path: Path, line: int, column: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _wrong(path, line, column, text, "is no day like 2026-03-31") from None
+
+
+def _wrong(path: Path, line: int, column: str, value: str, why: str) -> BillingError:
+    return BillingError(
+        f"{path.parent.name}/{path.name}, line {line}, {column} {value!r} {why}; "
+        "mend it. Nothing was purged"
+    )
