@@ -11,6 +11,7 @@ a day of 100,000 new events on a history of one month and on one of 36 months.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -103,14 +104,19 @@ def compare_year(place: Path, events: int) -> None:
     for folder, size in ((landing, events), (small, 1000)):
         if not folder.exists():
             usage_data.write_landing(folder, Size(size))
+    for size in (1000, events):
+        shutil.rmtree(place / f"home-{size}", ignore_errors=True)
     floor = bill(small, place / "home-1000", EVERYTHING_CAME)
     _print("a thousand events", floor)
     whole = bill(landing, place / f"home-{events}", EVERYTHING_CAME)
     _print(f"{events:,} events", whole)
+    before = os.times()
     seconds, total = by_hand(landing, place)
-    net = whole.seconds - floor.seconds
-    print(f"one statement      {seconds:>10.1f} s")
-    print(f"ratio              {net / seconds:>10.2f}")
+    after = os.times()
+    cpu = sum(after[:2]) - sum(before[:2])
+    print(f"one statement      {seconds:>10.1f} s {cpu:>10.1f} CPU s")
+    print(f"ratio              {(whole.seconds - floor.seconds) / seconds:>10.2f}")
+    print(f"ratio of CPU time  {(whole.cpu_seconds - floor.cpu_seconds) / cpu:>10.2f}")
     billed = usage_billed(place / f"home-{events}")
     print(f"billed             {billed:>18,}")
     if billed != total:
@@ -137,6 +143,7 @@ def bill(landing: Path, home: Path, as_of: date) -> Run:
     """Bill and issue everything known by a day in one run of the command."""
     before = os.times()
     began = time.perf_counter()
+    # Standard error shows the run's stages.
     process = subprocess.Popen(
         [
             *(sys.executable, "-c", COMMAND, "run"),
