@@ -102,7 +102,7 @@ def test_a_word_that_few_patients_share_is_not_shown_HP_23(warehouse, tmp_path) 
     kinds = "event_type, class, code, count(*) as events, sum(quantity)"
     found = duckdb.sql(
         f"select {kinds} from read_parquet('{tmp_path / 'a'}') "
-        "group by 1, 2, 3 order by 4"
+        "group by 1, 2, 3 order by 4, 1"
     ).fetchall()
     assert found == [
         ("(other)", "(other)", "99284", 1, 2),
