@@ -19,6 +19,20 @@ from usage_landing import (  # noqa: F401 (fixtures)
 from orchestration.cli import app
 
 
+def finance_tables(publication: Path) -> dict[str, list[tuple]]:
+    """Every row of every finance table of a publication."""
+    with duckdb.connect(str(publication), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from duckdb_tables() where schema_name = 'finance'"
+        ).fetchall()
+        return {
+            table: connection.execute(
+                f"select * from finance.{table} order by all"
+            ).fetchall()
+            for (table,) in tables
+        }
+
+
 @dataclass(frozen=True)
 class Close:
     """What one close of the shared book published."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from book import Book, Scenario
-from conftest import billing
+from conftest import billing, finance_tables
 
 from orchestration import retention
 from orchestration.audit import AuditLog
@@ -111,7 +111,7 @@ def purged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Purged]:
     _book().write(landing, 1)
     _run(home, landing, "--issue-through", "2026-01-15")
     _run(home, landing)  # what is issued is paid now
-    before = _published(home)
+    before = finance_tables(home.publication)
     preview = purge(home, AS_OF, folder=policy)
     rows = _count(home, "restricted.usage_rows")
     assert rows == 15, "a preview deletes nothing"
@@ -124,20 +124,6 @@ def _run(home: Home, landing: Path, *options: str) -> None:
         *("run", "--home", home.path, "--landing", landing),
         *("--as-of", AS_OF, *options),
     )
-
-
-def _published(home: Home) -> dict[str, list[tuple]]:
-    """Every row of every finance table."""
-    with duckdb.connect(str(home.publication), read_only=True) as connection:
-        tables = connection.execute(
-            "select table_name from duckdb_tables() where schema_name = 'finance'"
-        ).fetchall()
-        return {
-            table: connection.execute(
-                f"select * from finance.{table} order by all"
-            ).fetchall()
-            for (table,) in tables
-        }
 
 
 def _count(home: Home, table: str, where: str = "true") -> int:
@@ -212,7 +198,7 @@ def test_a_purge_and_a_full_rebuild_change_no_amount_C8(purged: Purged) -> None:
     (landing / "usage" / "lake" / "2023-01.csv").unlink()
     home.warehouse.unlink()
     _run(home, landing)
-    after = _published(home)
+    after = finance_tables(home.publication)
     with duckdb.connect(str(home.publication), read_only=True) as connection:
         adjustments = connection.execute(
             "select * from finance.invoice_lines where is_adjustment or reverses"

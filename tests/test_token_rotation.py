@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from conftest import BilledBook, billing
+from conftest import BilledBook, billing, finance_tables
 
 from orchestration import keys, rotation, token_rotation
 from orchestration.audit import AuditLog
@@ -191,18 +191,6 @@ def test_nothing_is_billed_again(billed_book: BilledBook, tmp_path: Path) -> Non
     home = Home(tmp_path / "home")
     shutil.copytree(billed_book.home, home.path)
 
-    def published() -> dict[str, list[tuple]]:
-        with duckdb.connect(str(home.publication), read_only=True) as connection:
-            tables = connection.execute(
-                "select table_name from duckdb_tables() where schema_name = 'finance'"
-            ).fetchall()
-            return {
-                table: connection.execute(
-                    f"select * from finance.{table} order by all"
-                ).fetchall()
-                for (table,) in tables
-            }
-
     def run() -> dict[str, list[tuple]]:
         (as_of,) = [
             row["detail"]["as_of"]
@@ -213,7 +201,7 @@ def test_nothing_is_billed_again(billed_book: BilledBook, tmp_path: Path) -> Non
             *("run", "--home", home.path, "--landing", billed_book.landing),
             *("--as-of", as_of),
         )
-        return published()
+        return finance_tables(home.publication)
 
     before = run()
     tokens = {row[0] for row in stored(home).values() if row[0]}
@@ -221,5 +209,7 @@ def test_nothing_is_billed_again(billed_book: BilledBook, tmp_path: Path) -> Non
     assert done.changed > 0
     after_tokens = {row[0] for row in stored(home).values() if row[0]}
     assert len(after_tokens) == len(tokens)
-    assert not tokens & after_tokens or done.kept
+    # Every file of the book is still landed.
+    assert done.kept == {}
+    assert not tokens & after_tokens
     assert run() == before
