@@ -24,9 +24,10 @@ from orchestration.readers.sent_rows import MERGES, READ, Opened
 
 SUFFIXES = (".hl7", ".hl7.gz", ".txt", ".txt.gz")
 
-# The library logs values that it cannot decode; they may be a patient's.
+# The library logs values that it cannot decode; they may be a patient's. A filter, for
+# `disabled` is undone by whoever configures logging later.
 for _module in (hl7.util, hl7.containers, hl7.parser, hl7.accessor):
-    logging.getLogger(_module.__file__).disabled = True
+    logging.getLogger(_module.__file__).addFilter(lambda record: False)
 
 _VISITS = {
     "A01": "final",
