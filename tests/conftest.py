@@ -8,8 +8,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import postgres
 import pytest
 from command_line import billing_command, copied_book  # noqa: F401
+from postgres import Server
 from scenarios import CLOSES, book
 from usage_landing import (  # noqa: F401 (fixtures)
     usage_landing_directory,
@@ -144,3 +146,13 @@ def dunning_sql(
     from dunning_models import compiled
 
     return compiled(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """One PostgreSQL for all; tests begin with what `served.py` leaves of it."""
+    missing = postgres.why_not()
+    if missing:
+        pytest.skip(missing)
+    with postgres.running() as server:
+        yield server
