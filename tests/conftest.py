@@ -11,6 +11,7 @@ import duckdb
 import postgres
 import pytest
 from command_line import billing_command, copied_book  # noqa: F401
+from feed_landing import feeds_of_no_seed  # noqa: F401
 from postgres import Server
 from scenarios import CLOSES, book
 from usage_landing import (  # noqa: F401 (fixtures)

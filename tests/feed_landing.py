@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from orchestration import usage_intake
 
@@ -80,3 +81,9 @@ def token(customer: str, patient: str) -> str:
     """A patient's token, made without the project."""
     own = hmac.new(KEY.encode(), customer.encode(), hashlib.sha256).digest()
     return hmac.new(own, patient.encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.fixture(name="feeds")
+def feeds_of_no_seed(tmp_path, monkeypatch) -> Feeds:
+    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    return Feeds(tmp_path / "landing")
