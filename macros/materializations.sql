@@ -35,6 +35,9 @@ one and renaming both, which is what the adapter does.
         {%- do adapter.drop_relation(old_relation) -%}
     {%- endif -%}
 
+    {%- if config.get("contract").enforced -%}
+        {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif -%}
     {%- call statement("main") -%}
         create or replace view {{ target_relation }} as ({{ sql }})
     {%- endcall -%}
@@ -44,9 +47,9 @@ one and renaming both, which is what the adapter does.
 {% endmaterialization %}
 
 {#-
-Rows of usage, of which a run makes only the months whose `inputs` are not those of
-`usage_months`: they are deleted, and the model selects the months that it does not
-hold. A table of other columns, or a full refresh, begins empty.
+Rows of usage, of which a run makes only the months whose `inputs` are not those of the
+model of months (`meta.months`): they are deleted, and the model selects the months that
+it does not hold. A table of other columns, or a full refresh, begins empty.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -73,7 +76,7 @@ hold. A table of other columns, or a full refresh, begins empty.
             from (
                 select distinct event_month, inputs from {{ target_relation }}
             ) as made
-            left join {{ ref("usage_months") }} as months
+            left join {{ ref(config.get("meta").months) }} as months
                 on
                     made.event_month = months.event_month
                     and made.inputs = months.inputs

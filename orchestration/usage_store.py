@@ -12,6 +12,7 @@ from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.sent_rows import REFUSED, SENT, Opened, told
 from orchestration.usage_terms import CUSTOMERS, PLACED, TOKENS, may_keep
 
+# Ids and tokens hardly become smaller, and trying costs more than all else of a row.
 _TABLES = (
     """raw.usage_files (
         feed varchar, file_id varchar, source_file varchar, format varchar,
@@ -26,9 +27,11 @@ _TABLES = (
         column_name varchar, reason varchar
     )""",
     """restricted.usage_rows (
-        feed varchar, file_id varchar, line bigint, event_id varchar,
+        feed varchar, file_id varchar, line bigint,
+        event_id varchar using compression uncompressed,
         event_type varchar, facility varchar, encounter_id varchar,
-        patient_token varchar, token_key varchar, is_patient_withheld boolean,
+        patient_token varchar using compression uncompressed,
+        token_key varchar, is_patient_withheld boolean,
         service_date date, received_at timestamp, quantity decimal(18, 4),
         status varchar, class varchar, code varchar, event_hash ubigint,
         encounter_hash ubigint, event_month date
@@ -66,25 +69,22 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
     feed_links.make_tables(connection)
-    _add_months(connection)
+    _hash_anew(connection)
 
 
-def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give rows that an earlier version stored their months."""
-    columns = connection.execute("describe restricted.usage_rows").fetchall()
-    if any(name == "event_month" for name, *_ in columns):
+def _hash_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    """Hash rows that another engine's version stored; they find their months anew."""
+    hashed_by = connection.execute("select engine from raw.usage_hashing").fetchall()
+    if hashed_by == [(duckdb.__version__,)]:
         return
     connection.begin()
-    for name, kind in zip(_HASHES, ("ubigint", "ubigint", "date"), strict=True):
-        connection.execute(
-            f"alter table restricted.usage_rows add column {name} {kind}"
-        )
-    values = ", ".join(f"{name} = {sql}" for name, sql in _HASHES.items())
-    connection.execute(f"update restricted.usage_rows set {values}")
-    files = connection.execute("select feed, file_id from raw.usage_files").fetchall()
-    load_no = usage_months.next_load(connection)
-    for feed, file_id in files:
-        usage_months.count(connection, feed, file_id, load_no)
+    if connection.execute("select count(*) from raw.usage_files").fetchone()[0]:
+        hashes = ("event_hash", "encounter_hash")
+        values = ", ".join(f"{name} = {_HASHES[name]}" for name in hashes)
+        connection.execute(f"update restricted.usage_rows set {values}")
+        usage_months.place_all(connection)
+    connection.execute("delete from raw.usage_hashing")
+    connection.execute("insert into raw.usage_hashing values (?)", [duckdb.__version__])
     connection.commit()
 
 

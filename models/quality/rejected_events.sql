@@ -2,6 +2,16 @@
 -- be.
 with
 
+months as (
+    select *
+    from {{ ref('rejected_months') }}
+    where event_month not in (select event_month from {{ this }})
+),
+
+receipt_days as (
+    select * from {{ ref('int_receipt_days') }}
+),
+
 events as (
     select * from {{ ref('usage_events') }}
 ),
@@ -24,8 +34,12 @@ rejected as (
         events.quantity,
         events.service_date,
         events.received_on,
-        usage.outcome as reason
+        usage.outcome as reason,
+        months.inputs,
+        events.event_month
     from events
+    inner join months on events.event_month = months.event_month
+    left join receipt_days on events.received_on = receipt_days.received_on
     inner join usage
         on
             events.event_month = usage.event_month
@@ -38,7 +52,7 @@ rejected as (
             and events.obstacle = usage.obstacle
             and events.has_patient = usage.has_patient
             and events.service_date is not distinct from usage.service_date
-            and events.received_on is not distinct from usage.received_on
+            and receipt_days.received_after is not distinct from usage.received_after
     where {{ is_rejection('usage.outcome') }}
 )
 

@@ -10,6 +10,11 @@ files as (
     select * from {{ ref('stg_usage_files') }}
 ),
 
+-- Events of which several rows came.
+repeated as (
+    select * from {{ source('restricted', 'repeated_events') }}
+),
+
 marked as (
     select
         landed.feed,
@@ -30,12 +35,14 @@ marked as (
         landed.event_hash,
         landed.encounter_hash,
         landed.event_month,
+        repeated.event_hash is not null as is_repeated,
         coalesce(
             cast(landed.received_at as date), landed.service_date
         ) as received_on
     from landed
     inner join files
         on landed.feed = files.feed and landed.file_id = files.file_id
+    left join repeated on landed.event_hash = repeated.event_hash
 ),
 
 known as (
