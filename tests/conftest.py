@@ -8,11 +8,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
-import postgres
 import pytest
 from command_line import billing_command, copied_book  # noqa: F401
 from feed_landing import feeds_of_no_seed  # noqa: F401
-from postgres import Server
 from scenarios import CLOSES, book
 from usage_landing import (  # noqa: F401 (fixtures)
     usage_landing_directory,
@@ -150,8 +148,10 @@ def dunning_sql(
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Server]:
-    """One PostgreSQL for all; tests begin with what `served.py` leaves of it."""
+def postgres_server() -> Iterator[object]:
+    """One PostgreSQL for all tests of serving; `served.py` empties it for each."""
+    import postgres
+
     missing = postgres.why_not()
     if missing:
         pytest.skip(missing)
