@@ -7,8 +7,9 @@ from collections import Counter
 from datetime import date, datetime
 
 import pytest
-from feed_landing import DATA, token
+from feed_landing import DATA
 from fhir_resources import encounter, link, procedure
+from usage_landing import token
 
 from orchestration import usage_intake
 

@@ -6,7 +6,8 @@ import shutil
 from datetime import date, datetime
 
 import pytest
-from feed_landing import DATA, token
+from feed_landing import DATA
+from usage_landing import token
 
 from orchestration import usage_intake
 
