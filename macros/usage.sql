@@ -64,13 +64,13 @@
 The rank of a row among those of its event, which are of one month: the one received
 last is the first.
 -#}
-{% macro recency(rows) -%}
+{% macro recency(rows, files) -%}
     row_number() over (
         partition by {{ rows }}.event_month, {{ rows }}.feed, {{ rows }}.event_id
         order by
             {{ rows }}.received_at desc nulls last,
             case {{ rows }}.status when 'cancelled' then 0 else 1 end,
-            {{ by_bytes(rows ~ '.source_file') }} desc,
+            {{ by_bytes(files ~ '.source_file') }} desc,
             {{ rows }}.line desc
     )
 {%- endmacro %}

@@ -4,8 +4,8 @@ Events are worked on by month (`event_month`), and what happened in one month mu
 told without looking at another. So rows that decide about one another have the same
 one: rows of one event, however their dates differ, and a procedure without a facility
 of its own and the encounter that lends it one. It is the first month of them all, and
-shows in no result. On the way the events of several rows are found;
-`restricted.repeated_events` keeps their hashes, so that nobody has to look again.
+shows in no result. On the way the events of several rows are found and their
+rows marked (`is_repeated`), so that nobody has to look for them again.
 
 `raw.usage_receipts` counts the rows of each file by month and day of receipt. A month
 is to be made again when the last load that touched it is another, or the number of its
@@ -23,13 +23,10 @@ TABLES = (
     )""",
     # Files whose rows may be in the month of another row of their event.
     """raw.usage_files_to_place (feed varchar, file_id varchar)""",
-    # Of every event of several rows, and of some that have one row by now.
-    "restricted.repeated_events (event_hash ubigint)",
     # The engine that hashed the stored rows.
     "raw.usage_hashing (engine varchar)",
 )
 _ROWS = "restricted.usage_rows"
-_REPEATED = "restricted.repeated_events"
 _SHARED = "temp.main.usage_shared"
 _FRONTIER = "temp.main.usage_frontier"
 _TARGETS = "temp.main.usage_targets"
@@ -103,8 +100,7 @@ def forget(
 
 def place_all(connection: duckdb.DuckDBPyConnection) -> None:
     """Let the next `place` look at every row; within a transaction."""
-    for table in (_REPEATED, TO_PLACE):
-        connection.execute(f"delete from {table}")
+    connection.execute(f"delete from {TO_PLACE}")
     connection.execute(
         f"insert into {TO_PLACE} select feed, file_id from raw.usage_files"
     )
@@ -120,10 +116,11 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
         return
     connection.begin()
     _find_shared_keys(connection)
+    # A mark stays on the last row of an event whose others are gone; it does no harm.
     connection.execute(f"""
-        insert into {_REPEATED}
-        select key from {_SHARED}
-        where event_rows > 1 and key not in (select event_hash from {_REPEATED})""")
+        update {_ROWS} set is_repeated = true
+        where not is_repeated
+            and event_hash in (select key from {_SHARED} where event_rows > 1)""")
     _keep_targets(connection, f"select key, low, high from {_SHARED}")
     while connection.execute(f"select count(*) from {_TARGETS}").fetchone()[0]:
         _move(connection, load_no)

@@ -34,7 +34,7 @@ _TABLES = (
         token_key varchar, is_patient_withheld boolean,
         service_date date, received_at timestamp, quantity decimal(18, 4),
         status varchar, class varchar, code varchar, event_hash ubigint,
-        encounter_hash ubigint, event_month date
+        encounter_hash ubigint, event_month date, is_repeated boolean
     )""",
     # The id of the key that tokens are made with; empty before it was changed once.
     "raw.token_keys (key_id varchar)",
@@ -303,7 +303,8 @@ def _insert_rows(
             status,
             class,
             code,
-            {", ".join(_HASHES.values())}
+            {", ".join(_HASHES.values())},
+            false
         from judged""",
         [as_of, as_of, file.feed, file.feed, file.file_id, key_id],
     ).fetchone()[0]

@@ -134,9 +134,14 @@ def mended_files(
     connection: duckdb.DuckDBPyConnection, as_of: date
 ) -> set[tuple[str, str]]:
     """(feed, file id) of stored rows without their patient that may now have it."""
+    is_any_withheld = connection.execute(
+        "select 1 from restricted.usage_rows where is_patient_withheld limit 1"
+    ).fetchone()
+    if not is_any_withheld:
+        return set()
     withheld = """
         select distinct feed, encounter_id from restricted.usage_rows
-        where is_patient_withheld"""
+        where is_patient_withheld and encounter_id is not null"""
     rows = connection.execute(
         f"""
         with encounters as ({_latest_encounters(withheld)})

@@ -221,8 +221,9 @@ def test_rows_that_another_engine_hashed_are_hashed_anew(usage: Usage) -> None:
     usage.land("ehr/2.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-12,1,final,")
     made = usage.build(date(2026, 1, 31))
     with open_files(usage.home, usage.keys) as connection:
-        connection.execute("update restricted.usage_rows set event_hash = line")
-        connection.execute("delete from restricted.repeated_events")
+        connection.execute(
+            "update restricted.usage_rows set event_hash = line, is_repeated = false"
+        )
         connection.execute("update raw.usage_hashing set engine = '0.1'")
     # Sent a third time, cancelled: it is the same event still.
     usage.land(

@@ -6,20 +6,10 @@ landed as (
     select * from {{ source('restricted', 'usage_rows') }}
 ),
 
-files as (
-    select * from {{ ref('stg_usage_files') }}
-),
-
--- Events of which several rows came.
-repeated as (
-    select * from {{ source('restricted', 'repeated_events') }}
-),
-
 marked as (
     select
         landed.feed,
         landed.file_id,
-        files.source_file,
         landed.line,
         landed.event_id,
         landed.event_type,
@@ -35,14 +25,11 @@ marked as (
         landed.event_hash,
         landed.encounter_hash,
         landed.event_month,
-        repeated.event_hash is not null as is_repeated,
+        landed.is_repeated,
         coalesce(
             cast(landed.received_at as date), landed.service_date
         ) as received_on
     from landed
-    inner join files
-        on landed.feed = files.feed and landed.file_id = files.file_id
-    left join repeated on landed.event_hash = repeated.event_hash
 ),
 
 known as (

@@ -22,7 +22,6 @@ counted as (
         events.counted_class as class,
         events.counted_code as code,
         events.obstacle,
-        months.inputs,
         count(*) as events,
         cast(sum(events.quantity) as decimal(18, 4)) as quantity,
         events.has_patient,
@@ -30,8 +29,8 @@ counted as (
         receipt_days.received_after,
         events.event_month
     from {{ ref('usage_events') }} as events
-    inner join months on events.event_month = months.event_month
     left join receipt_days on events.received_on = receipt_days.received_on
+    where events.event_month in (select event_month from months)
     group by
         events.feed,
         events.file_id,
@@ -40,11 +39,14 @@ counted as (
         events.counted_class,
         events.counted_code,
         events.obstacle,
-        months.inputs,
         events.has_patient,
         events.service_date,
         receipt_days.received_after,
         events.event_month
 )
 
-select * from counted
+select
+    counted.*,
+    months.inputs
+from counted
+inner join months on counted.event_month = months.event_month

@@ -2,16 +2,12 @@
 -- Rows that decide about one another are of one month.
 with
 
-meters as (
-    select * from {{ ref('meters') }}
-),
-
 -- What a meter asks for by name.
 metered_classes as (
     select distinct
         event_type,
         {{ each_listed('classes') }} as class
-    from meters
+    from {{ ref('meters') }}
     where classes is not null
 ),
 
@@ -19,16 +15,22 @@ metered_codes as (
     select distinct
         event_type,
         {{ each_listed('codes') }} as code
-    from meters
+    from {{ ref('meters') }}
     where codes is not null
+),
+
+files as (
+    select * from {{ ref('stg_usage_files') }}
 ),
 
 -- Events of several rows alone are ranked.
 ranked as (
     select
         usage_rows.*,
-        {{ recency('usage_rows') }} as recency
+        {{ recency('usage_rows', 'files') }} as recency
     from {{ ref('stg_usage_rows') }} as usage_rows
+    inner join files
+        on usage_rows.feed = files.feed and usage_rows.file_id = files.file_id
     where usage_rows.is_known and usage_rows.is_repeated
 ),
 
@@ -55,9 +57,11 @@ encounters as (
         usage_rows.event_id,
         usage_rows.event_type,
         usage_rows.facility,
-        {{ recency('usage_rows') }} as recency
+        {{ recency('usage_rows', 'files') }} as recency
     from {{ ref('stg_usage_rows') }} as usage_rows
     inner join wanted on usage_rows.event_hash = wanted.encounter_hash
+    inner join files
+        on usage_rows.feed = files.feed and usage_rows.file_id = files.file_id
     where usage_rows.is_known
 ),
 

@@ -28,7 +28,7 @@ settings as (
     select
         {{ code_of(
             ['stg_usage_rows', 'usage_events', 'daily_usage', 'daily_patients'],
-            [obstacle('located'), recency('usage_rows')]
+            [obstacle('located'), recency('usage_rows', 'files')]
         ) }} as setting
 ),
 
