@@ -19,7 +19,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.landed_files import LandedFile, feed_files
 from orchestration.last_run import last_run
-from orchestration.readers import sent_rows
+from orchestration.readers import rows_in_hand, sent_rows
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import columns_of
 from orchestration.usage_intake import FORMATS, Feed, feeds_of_seed
@@ -122,13 +122,18 @@ def _pair(
     connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile, format_: str
 ) -> None:
     """Old and new tokens of a file's patients, with the customers they may be of."""
+    hand = rows_in_hand.Hand(connection)
     try:
         columns = columns_of(connection, file.path)
         opened = FORMATS[format_].open_rows(connection, columns, feed.time_zone)
         if opened.is_document:
             feed_links.locate(connection, feed.name)
-        usage_terms.place_rows(connection, feed.name, opened.is_document)
-        patients = f"select customer_id, patient_id from {usage_terms.TOKENS}"
+        hand.take(file.content_hash, file.name, opened)
+        hand.show()
+        usage_terms.place_rows(connection, feed.name)
+        patients = (
+            f"select distinct customer_id, patient_id from {usage_terms.PATIENTS}"
+        )
         if opened.is_document:
             patients += f"""
                 union
@@ -165,7 +170,7 @@ def _pair(
         raise _unread(file, str(error)) from None
     finally:
         usage_terms.drop_placed(connection)
-        sent_rows.close_rows(connection)
+        hand.clear()
 
 
 def _unread(file: LandedFile, why: str) -> BillingError:

@@ -56,21 +56,28 @@ def next_load(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def count(
-    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    file_ids: list[str],
+    load_no: int,
 ) -> None:
-    """Count the rows of a file just stored; within its transaction."""
+    """Count the rows of files just stored; within their transaction."""
+    is_of_files = (
+        "feed = cast(? as varchar) and list_contains(cast(? as varchar[]), file_id)"
+    )
     connection.execute(
         f"""
         insert into {RECEIPTS}
         {_counted("rows", "+")}
-        from (
-            select * from {_ROWS}
-            where feed = cast(? as varchar) and file_id = cast(? as varchar)
-        ) as rows
+        from (select * from {_ROWS} where {is_of_files}) as rows
         group by all""",
-        [load_no, feed, file_id],
+        [load_no, feed, file_ids],
     )
-    connection.execute(f"insert into {TO_PLACE} values (?, ?)", [feed, file_id])
+    connection.execute(
+        f"insert into {TO_PLACE} "
+        "select cast(? as varchar), unnest(cast(? as varchar[]))",
+        [feed, file_ids],
+    )
 
 
 def touch(

@@ -2,7 +2,8 @@
 
 Temporary tables of one load: `usage_customers` (feed, facility as sent → customer_id,
 agreed_through: the last day of the customer's latest agreement that has begun by the
-as-of day), the customers' keys, and per file the rows' facilities and tokens.
+as-of day), the customers' keys, the patients' tokens, and the facilities of the rows in
+hand.
 A row keeps its token if an agreement is in force on any day from its receipt to the
 as-of day, that is if agreed_through is not before its receipt (HP-6).
 """
@@ -12,13 +13,17 @@ from datetime import date
 import duckdb
 
 from orchestration import tokens
-from orchestration.readers.sent_rows import SENT
+from orchestration.readers.rows_in_hand import HAND
 
 CUSTOMERS = "temp.main.usage_customers"
 PLACED = "temp.main.usage_placed"
-TOKENS = "temp.main.usage_tokens"
+PATIENTS = "temp.main.usage_patients"
 CUSTOMER_KEYS = "temp.main.usage_customer_keys"
 _ENCOUNTERS = "temp.main.usage_encounters"
+_NAMED = "temp.main.usage_named"
+_TOKENS = "temp.main.usage_tokens"
+# Patients come again; of more than these it would cost more to remember than to make.
+_ENOUGH_TOKENS = 3_000_000
 _OPEN_END = "date '9999-12-31'"
 
 
@@ -83,51 +88,92 @@ def make(
         f"create temp table usage_customer_keys as {tokens.customer_keys(customers)}",
         [token_key],
     )
+    connection.execute(
+        "create temp table usage_tokens "
+        "(customer_id varchar, patient_id varchar, patient_token varchar)"
+    )
 
 
-def place_rows(
-    connection: duckdb.DuckDBPyConnection, feed: str, is_document: bool = False
-) -> None:
-    """Make of the rows in hand the relation `usage_placed` and the patients' tokens."""
+def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Make of the rows in hand the relation `usage_placed`, and `usage_patients`.
+
+    These are the patients at each place that has a customer with an agreement, with
+    their tokens. Both are for one join a row, as a join costs more than all else of it.
+    """
     drop_placed(connection)
-    sent = f"""
-        select distinct cast(? as varchar) as feed, encounter_id from {SENT}
+    lends = connection.execute(
+        f"select 1 from {HAND} where encounter_id is not null limit 1"
+    ).fetchone()
+    if lends:
+        _place_by_encounters(connection, feed)
+    else:
+        connection.execute(
+            f"create temp view usage_placed as select *, facility as place from {HAND}"
+        )
+    connection.execute(
+        f"""
+        create temp table usage_named as
+        with patients as (
+            select distinct place, patient_id from {PLACED}
+            where patient_id is not null
+        )
+        select
+            patients.place,
+            patients.patient_id,
+            customers.customer_id,
+            customers.agreed_through
+        from patients
+        inner join {CUSTOMERS} as customers
+            on customers.feed = cast(? as varchar)
+            and customers.facility = patients.place
+        where customers.agreed_through is not null""",
+        [feed],
+    )
+    _make_tokens(connection)
+    connection.execute(f"""
+        create temp table usage_patients as
+        select named.*, patients.patient_token
+        from {_NAMED} as named
+        inner join {_TOKENS} as patients using (customer_id, patient_id)""")
+
+
+def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Procedures without a facility of their own are where their encounter is."""
+    wanted = f"""
+        select distinct cast(? as varchar) as feed, encounter_id from {HAND}
         where encounter_id is not null"""
-    # A document may hold a procedure and its encounter.
+    # Both may be in hand together.
     in_hand = f"""
             union all
             select
-                cast(? as varchar), event_id, facility, received_at, status, 'in hand',
-                line
-            from {SENT}
+                cast(? as varchar), event_id, facility, received_at, status,
+                source_file, line
+            from {HAND}
             where event_type = 'encounter'"""
     connection.execute(
-        "create temp table usage_encounters as "
-        + _latest_encounters(sent, in_hand if is_document else ""),
-        [feed, feed] if is_document else [feed],
+        f"create temp table usage_encounters as {_latest_encounters(wanted, in_hand)}",
+        [feed, feed],
     )
     connection.execute(f"""
         create temp view usage_placed as
         select sent.*, coalesce(sent.facility, encounters.facility) as place
-        from {SENT} as sent
+        from {HAND} as sent
         left join {_ENCOUNTERS} as encounters
             on sent.encounter_id = encounters.encounter_id""")
-    connection.execute(
-        f"""
-        create temp table usage_tokens as
-        with patients as (
-            select distinct customers.customer_id, placed.patient_id
-            from {PLACED} as placed
-            inner join {CUSTOMERS} as customers
-                on customers.feed = cast(? as varchar)
-                and customers.facility = placed.place
-            where placed.patient_id is not null
-                and customers.agreed_through is not null
-        )
+
+
+def _make_tokens(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the tokens of the patients in hand that have none yet."""
+    kept = connection.execute(f"select count(*) from {_TOKENS}").fetchone()[0]
+    if kept > _ENOUGH_TOKENS:
+        connection.execute(f"delete from {_TOKENS}")
+    connection.execute(f"""
+        insert into {_TOKENS}
+        with patients as (select distinct customer_id, patient_id from {_NAMED})
         select customer_id, patient_id, {tokens.patient_token()} as patient_token
-        from patients inner join {CUSTOMER_KEYS} using (customer_id)""",
-        [feed],
-    )
+        from patients
+        anti join {_TOKENS} as known using (customer_id, patient_id)
+        inner join {CUSTOMER_KEYS} using (customer_id)""")
 
 
 def mended_files(
@@ -161,14 +207,16 @@ def mended_files(
 
 
 def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what `place_rows` made; raw patient identifiers among it."""
-    connection.execute(f"drop table if exists {TOKENS}")
+    """Drop what `place_rows` made but for the tokens."""
+    for table in (PATIENTS, _NAMED):
+        connection.execute(f"drop table if exists {table}")
     connection.execute(f"drop view if exists {PLACED}")
     connection.execute(f"drop table if exists {_ENCOUNTERS}")
 
 
 def drop(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what `make` made, the customers' keys among it."""
+    """Drop what `make` made, customers' keys and raw patient identifiers among it."""
+    connection.execute(f"drop table if exists {_TOKENS}")
     connection.execute(f"drop table if exists {CUSTOMERS}")
     connection.execute(f"drop table if exists {CUSTOMER_KEYS}")
 
