@@ -27,6 +27,7 @@ TABLES = (
     "raw.usage_hashing (engine varchar)",
 )
 _ROWS = "restricted.usage_rows"
+_SHARED_KEYS = "temp.main.usage_shared_keys"
 _SHARED = "temp.main.usage_shared"
 _FRONTIER = "temp.main.usage_frontier"
 _TARGETS = "temp.main.usage_targets"
@@ -134,7 +135,7 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
         _find_targets(connection)
     connection.execute(f"delete from {TO_PLACE}")
     connection.commit()
-    for table in (_SHARED, _FRONTIER, _TARGETS, _MOVED):
+    for table in (_SHARED_KEYS, _SHARED, _FRONTIER, _TARGETS, _MOVED):
         connection.execute(f"drop table if exists {table}")
 
 
@@ -149,6 +150,10 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
     else:
         known = f"select key from ({_keys(is_new)})"
         keys = f"{_keys(is_new)} union all {_keys(f'not {is_new}', known)}"
+    # Counted first: nearly every key has one row, and of it nothing more is asked.
+    connection.execute(f"""
+        create or replace temp table usage_shared_keys as
+        select key from ({keys}) group by key having count(*) > 1""")
     connection.execute(f"""
         create or replace temp table usage_shared as
         select
@@ -156,8 +161,8 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
             min(event_month) as low,
             max(event_month) as high,
             sum(is_own) as event_rows
-        from ({keys})
-        group by key having count(*) > 1""")
+        from ({_keys("true", f"select key from {_SHARED_KEYS}")})
+        group by key""")
 
 
 def _find_targets(connection: duckdb.DuckDBPyConnection) -> None:

@@ -24,6 +24,10 @@ _NAMED = "temp.main.usage_named"
 _TOKENS = "temp.main.usage_tokens"
 # Patients come again; of more than these it would cost more to remember than to make.
 _ENOUGH_TOKENS = 3_000_000
+_NO_ENCOUNTERS = """
+    select cast(null as varchar) as feed, cast(null as varchar) as encounter_id,
+        cast(null as varchar) as facility
+    where false"""
 _OPEN_END = "date '9999-12-31'"
 
 
@@ -180,17 +184,15 @@ def mended_files(
     connection: duckdb.DuckDBPyConnection, as_of: date
 ) -> set[tuple[str, str]]:
     """(feed, file id) of stored rows without their patient that may now have it."""
-    is_any_withheld = connection.execute(
-        "select 1 from restricted.usage_rows where is_patient_withheld limit 1"
-    ).fetchone()
-    if not is_any_withheld:
-        return set()
     withheld = """
         select distinct feed, encounter_id from restricted.usage_rows
         where is_patient_withheld and encounter_id is not null"""
+    lends = connection.execute(f"{withheld} limit 1").fetchone()
+    # Who looks for none would look through all rows that are stored.
+    encounters = _latest_encounters(withheld) if lends else _NO_ENCOUNTERS
     rows = connection.execute(
         f"""
-        with encounters as ({_latest_encounters(withheld)})
+        with encounters as ({encounters})
         select distinct usage_rows.feed, usage_rows.file_id
         from restricted.usage_rows as usage_rows
         left join encounters
