@@ -24,7 +24,7 @@ from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import columns_of
 from orchestration.usage_intake import FORMATS, Feed, feeds_of_seed
 from orchestration.usage_store import known_feeds, known_files, make_tables
-from orchestration.warehouse import open_files
+from orchestration.warehouse import open_files, quoted
 
 _PAIRS = "temp.main.token_pairs"
 _OLD_KEYS = "temp.main.old_customer_keys"
@@ -144,7 +144,7 @@ def _pair(
                 ) as merged
                 cross join (
                     select distinct customer_id from {usage_terms.CUSTOMERS}
-                    where feed = {_quoted(feed.name)}
+                    where feed = {quoted(feed.name)}
                 ) as customers"""
         _make_pairs(connection, patients)
         # A facility may have been another customer's when its row was stored.
@@ -156,8 +156,8 @@ def _pair(
                 select distinct placed.patient_id
                 from {usage_terms.PLACED} as placed
                 inner join restricted.usage_rows as stored
-                    on stored.feed = {_quoted(feed.name)}
-                    and stored.file_id = {_quoted(file.content_hash)}
+                    on stored.feed = {quoted(feed.name)}
+                    and stored.file_id = {quoted(file.content_hash)}
                     and stored.line = placed.line
                 where placed.patient_id is not null
                     and stored.patient_token not in (select old from {_PAIRS})
@@ -243,10 +243,6 @@ def _kept(connection: duckdb.DuckDBPyConnection, key_id: str) -> dict[str, int]:
         [key_id],
     ).fetchall()
     return dict(rows)
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def told(done: TokenRotation) -> str:

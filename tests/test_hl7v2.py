@@ -6,15 +6,10 @@ import shutil
 from datetime import date, datetime
 
 import pytest
-from feed_landing import DATA, Feeds, token
+from feed_landing import DATA
+from usage_landing import token
 
 from orchestration import usage_intake
-
-
-@pytest.fixture
-def feeds(tmp_path, monkeypatch) -> Feeds:
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
-    return Feeds(tmp_path / "landing")
 
 
 def fields(segment: str, **values: str) -> str:

@@ -80,5 +80,6 @@ def unreadable(warehouse):
 
 
 def token(customer: str, patient: str, key: str = KEY) -> str:
+    """A patient's token, made without the project."""
     own = hmac.new(key.encode(), customer.encode(), hashlib.sha256).digest()
     return hmac.new(own, patient.encode(), hashlib.sha256).hexdigest()
