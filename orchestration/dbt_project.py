@@ -1,6 +1,7 @@
 """dbt in this process: parsed once, then built as often as a run needs it."""
 
 import functools
+import gc
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -135,11 +136,14 @@ def _invoke(
     }
     if target is not None:
         options["--target"] = target
+    # What dbt makes it keeps till the end; to look for garbage takes it a twentieth.
+    gc.disable()
     try:
         result = runner.invoke(
             arguments + [x for pair in options.items() for x in pair]
         )
     finally:
+        gc.enable()
         # dbt keeps its files open; nobody else could connect to them.
         DuckDBConnectionManager.close_all_connections()
     if result.result is None:
