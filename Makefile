@@ -43,7 +43,8 @@ invoices: $(INSTALLED)
 	@echo "  samples/README.md, docs/   what was billed, and why it is these amounts"
 
 test: $(INSTALLED)
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
+		--no-loadscope-reorder
 	@echo
 	@echo "All tests pass. What to look at next: tests/test_scenarios.py has the rules"
 	@echo "as scenarios worked by hand, tests/reference/ the same rules in plain Python."

@@ -1,7 +1,9 @@
 {#-
 The warehouse has one writer and is published as a copy, so a table is replaced in
 place within its transaction: a third of the work of building it beside the old
-one and renaming both, which is what the adapter does.
+one and renaming both, which is what the adapter does. The transaction is part of the
+statement's text, and one statement is a transaction by itself: asked for as statements
+of their own, its begin and its commit cost dbt as much as two small models.
 -#}
 {% materialization table, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -11,20 +13,21 @@ one and renaming both, which is what the adapter does.
     {%- endif -%}
     {%- set has_contract = config.get("contract").enforced -%}
 
-    {%- call statement("main") -%}
-        create or replace table {{ target_relation }}
+    {%- call statement("main", auto_begin=False) -%}
         {% if has_contract -%}
             {{ get_assert_columns_equivalent(sql) }}
+        begin transaction;
+        create or replace table {{ target_relation }}
             {{ get_table_columns_and_constraints() }};
         insert into {{ target_relation }}
         {{ get_column_names() }}
-        {{ get_select_subquery(sql) }}
+        {{ get_select_subquery(sql) }};
+        commit
         {%- else -%}
-            as ({{ sql }})
+        create or replace table {{ target_relation }} as ({{ sql }})
         {%- endif %}
     {%- endcall -%}
 
-    {%- do adapter.commit() -%}
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 
@@ -38,11 +41,10 @@ one and renaming both, which is what the adapter does.
     {%- if config.get("contract").enforced -%}
         {%- do get_assert_columns_equivalent(sql) -%}
     {%- endif -%}
-    {%- call statement("main") -%}
+    {%- call statement("main", auto_begin=False) -%}
         create or replace view {{ target_relation }} as ({{ sql }})
     {%- endcall -%}
 
-    {%- do adapter.commit() -%}
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 

@@ -1,6 +1,7 @@
 """dbt in this process: parsed once, then built as often as a run needs it."""
 
 import functools
+import gc
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -12,12 +13,16 @@ from dbt.artifacts.resources.types import NodeType
 from dbt.artifacts.schemas.results import NodeStatus
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
-from dbt_common.events.base_types import EventMsg
+from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
+from dbt_common.events.event_manager import EventManager
+from dbt_common.events.event_manager_client import ctx_set_event_manager
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.project import DBT_PROJECT_DIR
 
+# The event that tells that a node is done; dbt has it among those for debugging.
+_NODE_DONE = "NodeFinished"
 _PASSED = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
 
 
@@ -44,6 +49,29 @@ class NodeResult:
         return self.status == NodeStatus.Skipped
 
 
+class _HeardEvents(EventManager):
+    """Events of dbt without those for debugging, which nobody here reads.
+
+    A node makes some forty of them, and to write them up takes a tenth of a build.
+    """
+
+    def fire_event(
+        self,
+        e: BaseEvent,
+        level: EventLevel | None = None,
+        node: Any = None,
+        force_warn_or_error_handling: bool = False,
+    ) -> None:
+        """Pass it on if it is a warning or more, or says that a node is done."""
+        is_heard = (
+            force_warn_or_error_handling
+            or (level or e.level_tag()) is not EventLevel.DEBUG
+            or type(e).__name__ == _NODE_DONE
+        )
+        if is_heard:
+            super().fire_event(e, level, node, force_warn_or_error_handling)
+
+
 @functools.cache
 def manifest() -> Manifest:
     """The project, parsed once in this process; the same for every home.
@@ -67,7 +95,7 @@ def build(
     """
 
     def follow(event: EventMsg) -> None:
-        if event.info.name == "NodeFinished":
+        if event.info.name == _NODE_DONE:
             on_node()
 
     arguments = ["build", "--no-write-json", "--exclude-resource-type", "unit_test"]
@@ -96,6 +124,7 @@ def run_unit_tests() -> list[NodeResult]:
 def _invoke(
     runner: dbtRunner, arguments: list[str], target: str | None
 ) -> dbtRunnerResult:
+    ctx_set_event_manager(_HeardEvents())
     work = Home(os.environ["BILLING_HOME"]).work
     options = {
         "--log-level": "none",
@@ -107,11 +136,14 @@ def _invoke(
     }
     if target is not None:
         options["--target"] = target
+    # What dbt makes it keeps till the end; to look for garbage takes it a twentieth.
+    gc.disable()
     try:
         result = runner.invoke(
             arguments + [x for pair in options.items() for x in pair]
         )
     finally:
+        gc.enable()
         # dbt keeps its files open; nobody else could connect to them.
         DuckDBConnectionManager.close_all_connections()
     if result.result is None:

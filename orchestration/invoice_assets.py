@@ -22,7 +22,7 @@ from orchestration.files import file_digest
 from orchestration.heads import keep_heads
 from orchestration.home import Home
 from orchestration.ledger_inputs import check_inputs
-from orchestration.model_assets import build, issuable_keys, log_models
+from orchestration.model_assets import build_again, issuable_keys, log_models
 from orchestration.profile_assets import PROFILE_KEYS
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
@@ -108,7 +108,7 @@ def issued_invoices(
     if issue is None:
         return dg.MaterializeResult(metadata={"invoices": 0})
     billing_run.log_issue(issue)
-    results = build(billing_run, _ISSUED, "Building what the issue changes")
+    results = build_again(billing_run, _ISSUED, "Building what the issue changes")
     log_models(context, results)
     problem = failure_message(results)
     if problem:
@@ -137,7 +137,7 @@ def closed_month(
     if closing is None:
         return dg.MaterializeResult(metadata={"posted rows": 0})
     billing_run.log_closing(closing)
-    results = build(billing_run, _CLOSED, "Building what the closing changes")
+    results = build_again(billing_run, _CLOSED, "Building what the closing changes")
     log_models(context, results)
     problem = failure_message(results)
     if problem:

@@ -1,7 +1,7 @@
 """The dbt models as assets, their data tests as asset checks."""
 
 import functools
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
@@ -48,7 +48,12 @@ def billing_models(
     billing_run.mark_built()
 
 
-def build(billing_run: BillingRun, select: str | None, title: str) -> list[NodeResult]:
+def build(
+    billing_run: BillingRun,
+    select: str | None,
+    title: str,
+    options: Sequence[str] = (),
+) -> list[NodeResult]:
     """Build what `select` names (all if None) under the settings of the run."""
     progress.stage(title)
     billing_run.keyring.hand_to_dbt(billing_run.state)
@@ -57,7 +62,21 @@ def build(billing_run: BillingRun, select: str | None, title: str) -> list[NodeR
         billing_run.variables,
         progress.counter(title),
         billing_run.dbt_target,
+        options,
     )
+
+
+def build_again(billing_run: BillingRun, select: str, title: str) -> list[NodeResult]:
+    """Build anew the tables that `select` names, after all were built in the same run.
+
+    The views among them would become what they are, and cost as much as a small table.
+    """
+    options = (
+        *("--exclude", "config.materialized:view"),
+        # Else it would take the checks that look at a view with it.
+        *("--indirect-selection", "empty"),
+    )
+    return build(billing_run, select, title, options)
 
 
 def log_models(
@@ -65,7 +84,13 @@ def log_models(
     results: Iterable[NodeResult],
     besides: Container[str] = (),
 ) -> None:
-    """Say which models were built, besides those that the step gives as outputs."""
+    """Say which models were built, besides those that the step gives as outputs.
+
+    A run whose events nobody can see, as those of the command, says nothing: each costs
+    some 10 ms.
+    """
+    if context.instance.is_ephemeral:
+        return
     for result in results:
         is_model = result.resource_type != "test" and result.name not in besides
         if result.passed and is_model:

@@ -18,6 +18,29 @@ from usage_landing import (  # noqa: F401 (fixtures)
 )
 
 from orchestration.cli import app
+from orchestration.warehouse import load_encryption
+
+# Files of the longest tests. They come first, so that of several processes none is left
+# alone with one of them in the end.
+LONGEST = (
+    *("test_cli", "test_crash", "test_purge", "test_hostile_text", "test_canaries"),
+    *("test_tour", "test_property", "test_metamorphic", "test_audit", "test_breach"),
+    *("test_close", "test_offline", "test_real_feeds", "test_sample", "test_what_if"),
+    *("test_health_system", "test_close_report", "test_dunning", "test_models"),
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Install DuckDB's ciphers before several processes would at the same moment."""
+    if not hasattr(config, "workerinput"):
+        with duckdb.connect() as connection:
+            load_encryption(connection)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files of the longest tests first, all others as they are."""
+    place = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
 
 
 def finance_tables(publication: Path) -> dict[str, list[tuple]]:

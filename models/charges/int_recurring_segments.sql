@@ -3,7 +3,11 @@
 with
 
 versions as (
-    select * from {{ ref('line_versions') }}
+    select
+        *,
+        case when quantity_basis = 'covered_facilities' then contract_id end
+            as counted_contract_id
+    from {{ ref('line_versions') }}
 ),
 
 periods as (
@@ -34,8 +38,7 @@ spans as (
     from versions
     left join covered
         on
-            versions.quantity_basis = 'covered_facilities'
-            and versions.contract_id = covered.contract_id
+            versions.counted_contract_id = covered.contract_id
             and {{ overlap(
                 'versions.valid_from', 'versions.valid_to',
                 'covered.valid_from', 'covered.valid_to'

@@ -3,7 +3,13 @@
 with
 
 versions as (
-    select * from {{ ref('line_versions') }}
+    select
+        *,
+        case
+            when pricing_model in ('graduated', 'volume', 'stairstep')
+                then rate_card_id
+        end as tiered_card_id
+    from {{ ref('line_versions') }}
 ),
 
 cards as (
@@ -31,10 +37,7 @@ tiered as (
         end as tier_discount,
         coalesce(cards.flat_fee, 0) as list_fee
     from versions
-    left join cards
-        on
-            versions.rate_card_id = cards.rate_card_id
-            and versions.pricing_model in ('graduated', 'volume', 'stairstep')
+    left join cards on versions.tiered_card_id = cards.rate_card_id
 ),
 
 priced as (

@@ -10,8 +10,11 @@ contracts as (
     select * from {{ ref('contracts') }}
 ),
 
-months as (
-    select * from {{ ref('calendar_months') }}
+calendar as (
+    select
+        month_start,
+        {{ plus_days('month_start', 'days_in_month') }} as month_end
+    from {{ ref('calendar_months') }}
 ),
 
 versions as (
@@ -42,10 +45,23 @@ spans as (
     inner join contracts on charges.contract_id = contracts.contract_id
     left join versions
         on
-            charges.line_type = 'usage'
-            and charges.line_id = versions.line_id
+            charges.line_id = versions.line_id
             and charges.version_start = versions.version_start
     left join milestones on charges.charge_key = milestones.charge_key
+),
+
+-- No more of the calendar than is earned in: it is compared with every span.
+reach as (
+    select min(earned_from) as first_day, max(earned_to) as last_day from spans
+),
+
+months as (
+    select calendar.*
+    from calendar
+    inner join reach
+        on
+            calendar.month_end > reach.first_day
+            and calendar.month_start < reach.last_day
 ),
 
 by_day as (
@@ -57,16 +73,13 @@ by_day as (
             'earned_from', 'greatest(months.month_start, spans.earned_from)'
         ) }} as days_before,
         {{ days_between(
-            'earned_from',
-            'least(' ~ plus_days('months.month_start', 'months.days_in_month')
-            ~ ', spans.earned_to)'
+            'earned_from', 'least(months.month_end, spans.earned_to)'
         ) }} as days_through
     from spans
     inner join months
         on
             spans.earned_to > months.month_start
-            and spans.earned_from
-            < {{ plus_days('months.month_start', 'months.days_in_month') }}
+            and spans.earned_from < months.month_end
     where not spans.is_as_used
 ),
 

@@ -14,7 +14,7 @@ meters as (
     select * from {{ ref('meters') }}
 ),
 
-months as (
+calendar as (
     select
         month_start,
         {{ plus_days('month_start', 'days_in_month') }} as month_end
@@ -39,6 +39,20 @@ runs as (
                 'versions.valid_from', 'versions.valid_to'
             ) }}
     where versions.is_active
+),
+
+-- No more of the calendar than there are runs: it is compared with every run.
+reach as (
+    select min(valid_from) as first_day, max(valid_to) as last_day from runs
+),
+
+months as (
+    select calendar.*
+    from calendar
+    inner join reach
+        on
+            calendar.month_end > reach.first_day
+            and calendar.month_start < reach.last_day
 ),
 
 -- By month, so that usage finds its meters by equality first.
