@@ -22,7 +22,7 @@ from orchestration.last_run import last_run
 from orchestration.readers import rows_in_hand, sent_rows
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import columns_of
-from orchestration.usage_intake import FORMATS, Feed, feeds_of_seed
+from orchestration.usage_feeds import FORMATS, Feed, feeds_of_seed
 from orchestration.usage_store import known_feeds, known_files, make_tables
 from orchestration.warehouse import open_files, quoted
 

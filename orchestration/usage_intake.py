@@ -18,20 +18,10 @@ import duckdb
 from orchestration import feed_links, tokens, usage_months, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile, feed_files
-from orchestration.project import read_seed
-from orchestration.readers import (
-    events,
-    fhir,
-    hl7v2,
-    rows_in_hand,
-    sent_rows,
-    synthea,
-)
+from orchestration.readers import events, rows_in_hand, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
-
-FORMATS = {"events": events, "synthea": synthea, "fhir": fhir, "hl7v2": hl7v2}
-_NOTES = ("readme", "license", "licence", "notice")
+from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
 
 
 @dataclass
@@ -50,16 +40,6 @@ class UsageIntake:
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     discreet: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Feed:
-    """A feed as `seeds/usage_feeds.csv` has it; `format` None: by content."""
-
-    name: str
-    format: str | None = None
-    time_zone: str | None = None
-    has_phi: bool = True
 
 
 @dataclass(frozen=True)
@@ -357,7 +337,7 @@ class _Loader:
         """The format of the first file whose header is known, likely ones first."""
         for file in sorted(files, key=lambda file: synthea.is_beside(file.path)):
             for name, reader in FORMATS.items():
-                if not _is_named_as(file, name):
+                if not is_named_as(file, name):
                     continue
                 try:
                     if reader.is_format(columns_of(self.connection, file.path)):
@@ -373,9 +353,9 @@ class _Loader:
         for file in files:
             if format_name and FORMATS[format_name].is_beside(file.path):
                 continue
-            if _is_named_as(file, format_name):
+            if is_named_as(file, format_name):
                 candidates.append(file)
-            elif not file.path.name.lower().startswith(_NOTES):
+            elif not file.path.name.lower().startswith(NOTES):
                 suffixes = FORMATS[format_name or "events"].SUFFIXES
                 self.intake.warnings.append(
                     f"{file.name} is not read: usage files end in "
@@ -417,49 +397,3 @@ def _not_purged(
         if (feed, file.content_hash) in purged
     ]
     return [file for file in files if (feed, file.content_hash) not in purged]
-
-
-def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
-    """Whether the name is that of a file of the format; None: of any but plain text."""
-    name = file.path.name
-    if format_name:
-        is_note = name.endswith(".txt") and name.lower().startswith(_NOTES)
-        return name.endswith(FORMATS[format_name].SUFFIXES) and not is_note
-    return not name.endswith((".txt", ".txt.gz")) and any(
-        name.endswith(reader.SUFFIXES) for reader in FORMATS.values()
-    )
-
-
-def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
-    """Feeds of the seed by name; a mistake there is named with its line."""
-    feeds = {}
-    for line, row in enumerate(read_seed("usage_feeds"), start=2):
-        sent = {name: (row.get(name) or "").strip() for name in row if name}
-        place = f"seeds/usage_feeds.csv, line {line}"
-        if sent["format"] not in ("", *FORMATS):
-            raise BillingError(
-                f"{place}: format {sent['format']!r} is none of {', '.join(FORMATS)}."
-            )
-        if sent["has_phi"].lower() not in ("", "true", "false"):
-            raise BillingError(
-                f"{place}: has_phi {sent['has_phi']!r} is neither true nor false."
-            )
-        if sent["time_zone"] and not _is_time_zone(connection, sent["time_zone"]):
-            raise BillingError(
-                f"{place}: time_zone {sent['time_zone']!r} is not known; write it as "
-                "in America/Chicago."
-            )
-        feeds[sent["feed"]] = Feed(
-            name=sent["feed"],
-            format=sent["format"] or None,
-            time_zone=sent["time_zone"] or None,
-            has_phi=sent["has_phi"].lower() != "false",
-        )
-    return feeds
-
-
-def _is_time_zone(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    found = connection.execute(
-        "select count(*) from pg_timezone_names() where name = ?", [name]
-    ).fetchone()
-    return found[0] > 0

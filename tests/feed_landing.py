@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from usage_landing import AS_OF, KEY, land, unreadable
 
-from orchestration import usage_intake
+from orchestration import usage_feeds, usage_intake
 
 DATA = Path(__file__).parent / "data"
 
@@ -70,5 +70,5 @@ class Feeds:
 
 @pytest.fixture(name="feeds")
 def feeds_of_no_seed(tmp_path, monkeypatch) -> Feeds:
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [])
     return Feeds(tmp_path / "landing")

@@ -11,7 +11,7 @@ from feed_landing import DATA
 from fhir_resources import encounter, link, procedure
 from usage_landing import token
 
-from orchestration import usage_intake
+from orchestration import usage_feeds
 
 
 def test_real_rows_are_counted_as_a_few_lines_of_python_count_them(feeds):
@@ -180,7 +180,7 @@ def test_date_of_service_is_the_date_written_at_its_own_offset(feeds, where):
 def test_a_feed_in_utc_is_taken_to_its_time_zone(feeds, monkeypatch):
     seed = {"feed": "ehr", "format": "fhir", "has_phi": ""}
     seed["time_zone"] = "America/Chicago"
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [seed])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [seed])
     feeds.resources(
         "ehr/Encounter.ndjson", encounter(period={"start": "2026-04-01T03:30:00Z"})
     )

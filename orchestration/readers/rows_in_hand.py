@@ -55,12 +55,6 @@ class Hand:
         if not self.opened:
             self._make()
         of_file = [file_id, source_file]
-        if opened.refused:
-            self.connection.execute(
-                f"insert into {REFUSED_IN_HAND} select cast(? as varchar), "
-                f"cast(? as varchar), * from {sent_rows.REFUSED}",
-                of_file,
-            )
         if opened.parquet:
             rows = opened.parquet
             alike = self._alike.setdefault((rows.selected, rows.columns), [])
@@ -74,6 +68,12 @@ class Hand:
             self.connection.execute(
                 f"insert into {_GATHERED} select cast(? as varchar), "
                 f"cast(? as varchar), {_LISTED} from {sent_rows.SENT}",
+                of_file,
+            )
+        if opened.refused:
+            self.connection.execute(
+                f"insert into {REFUSED_IN_HAND} select cast(? as varchar), "
+                f"cast(? as varchar), * from {sent_rows.REFUSED}",
                 of_file,
             )
         if not opened.is_document:
