@@ -309,7 +309,8 @@ def _insert_rows(
                 cast(? as varchar) as feed
             from {PLACED} as placed
             left join {PATIENTS} as patients
-                on placed.place = patients.place
+                on patients.feed = cast(? as varchar)
+                and placed.place = patients.place
                 and placed.patient_id = patients.patient_id
             where placed.broken_column is null
         )
@@ -333,7 +334,7 @@ def _insert_rows(
             {", ".join(_HASHES.values())},
             false
         from judged""",
-        [as_of, as_of, feed, key_id],
+        [as_of, as_of, feed, feed, key_id],
     ).fetchone()[0]
 
 

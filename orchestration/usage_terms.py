@@ -20,10 +20,8 @@ PLACED = "temp.main.usage_placed"
 PATIENTS = "temp.main.usage_patients"
 CUSTOMER_KEYS = "temp.main.usage_customer_keys"
 _ENCOUNTERS = "temp.main.usage_encounters"
-_NAMED = "temp.main.usage_named"
-_TOKENS = "temp.main.usage_tokens"
 # Patients come again; of more than these it would cost more to remember than to make.
-_ENOUGH_TOKENS = 3_000_000
+_ENOUGH_PATIENTS = 3_000_000
 _NO_ENCOUNTERS = """
     select cast(null as varchar) as feed, cast(null as varchar) as encounter_id,
         cast(null as varchar) as facility
@@ -93,16 +91,17 @@ def make(
         [token_key],
     )
     connection.execute(
-        "create temp table usage_tokens "
-        "(customer_id varchar, patient_id varchar, patient_token varchar)"
+        "create temp table usage_patients (feed varchar, place varchar, "
+        "patient_id varchar, customer_id varchar, agreed_through date, "
+        "patient_token varchar)"
     )
 
 
 def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
-    """Make of the rows in hand the relation `usage_placed`, and `usage_patients`.
+    """Make of the rows in hand the relation `usage_placed`, and tokens of the patients.
 
-    These are the patients at each place that has a customer with an agreement, with
-    their tokens. Both are for one join a row, as a join costs more than all else of it.
+    A patient has a token for each place that has a customer with an agreement; of one
+    customer's places it is the same. So a row finds its token by one join.
     """
     drop_placed(connection)
     lends = connection.execute(
@@ -114,31 +113,32 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
         connection.execute(
             f"create temp view usage_placed as select *, facility as place from {HAND}"
         )
+    kept = connection.execute(f"select count(*) from {PATIENTS}").fetchone()[0]
+    if kept > _ENOUGH_PATIENTS:
+        connection.execute(f"delete from {PATIENTS}")
     connection.execute(
         f"""
-        create temp table usage_named as
+        insert into {PATIENTS}
         with patients as (
-            select distinct place, patient_id from {PLACED}
+            select distinct cast(? as varchar) as feed, place, patient_id
+            from {PLACED}
             where patient_id is not null
         )
         select
+            patients.feed,
             patients.place,
             patients.patient_id,
             customers.customer_id,
-            customers.agreed_through
+            customers.agreed_through,
+            {tokens.patient_token("patients.patient_id")}
         from patients
+        anti join {PATIENTS} as known using (feed, place, patient_id)
         inner join {CUSTOMERS} as customers
-            on customers.feed = cast(? as varchar)
-            and customers.facility = patients.place
+            on customers.feed = patients.feed and customers.facility = patients.place
+        inner join {CUSTOMER_KEYS} as keys on customers.customer_id = keys.customer_id
         where customers.agreed_through is not null""",
         [feed],
     )
-    _make_tokens(connection)
-    connection.execute(f"""
-        create temp table usage_patients as
-        select named.*, patients.patient_token
-        from {_NAMED} as named
-        inner join {_TOKENS} as patients using (customer_id, patient_id)""")
 
 
 def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
@@ -164,20 +164,6 @@ def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> No
         from {HAND} as sent
         left join {_ENCOUNTERS} as encounters
             on sent.encounter_id = encounters.encounter_id""")
-
-
-def _make_tokens(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the tokens of the patients in hand that have none yet."""
-    kept = connection.execute(f"select count(*) from {_TOKENS}").fetchone()[0]
-    if kept > _ENOUGH_TOKENS:
-        connection.execute(f"delete from {_TOKENS}")
-    connection.execute(f"""
-        insert into {_TOKENS}
-        with patients as (select distinct customer_id, patient_id from {_NAMED})
-        select customer_id, patient_id, {tokens.patient_token()} as patient_token
-        from patients
-        anti join {_TOKENS} as known using (customer_id, patient_id)
-        inner join {CUSTOMER_KEYS} using (customer_id)""")
 
 
 def mended_files(
@@ -210,15 +196,13 @@ def mended_files(
 
 def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what `place_rows` made but for the tokens."""
-    for table in (PATIENTS, _NAMED):
-        connection.execute(f"drop table if exists {table}")
     connection.execute(f"drop view if exists {PLACED}")
     connection.execute(f"drop table if exists {_ENCOUNTERS}")
 
 
 def drop(connection: duckdb.DuckDBPyConnection) -> None:
     """Drop what `make` made, customers' keys and raw patient identifiers among it."""
-    connection.execute(f"drop table if exists {_TOKENS}")
+    connection.execute(f"drop table if exists {PATIENTS}")
     connection.execute(f"drop table if exists {CUSTOMERS}")
     connection.execute(f"drop table if exists {CUSTOMER_KEYS}")
 
