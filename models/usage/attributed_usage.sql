@@ -33,22 +33,22 @@ contracted as (
     where located.contract_id is null
 ),
 
-metered as (
-    select distinct
-        located.contract_id,
-        located.service_date,
-        located.event_type,
-        located.class,
-        located.code,
-        located.has_patient
+kinds as (
+    select distinct contract_id, service_date, event_type, class, code, has_patient
     from located
+    where contract_id is not null and found is null
+),
+
+metered as (
+    select distinct kinds.*
+    from kinds
     inner join meters
         on
-            located.contract_id = meters.contract_id
-            and {{ month_of('located.service_date') }} = meters.service_month
-            and {{ in_force('meters', 'located.service_date') }}
-            and {{ counts('meters', 'located') }}
-            and (located.has_patient or not meters.needs_patient)
+            kinds.contract_id = meters.contract_id
+            and {{ month_of('kinds.service_date') }} = meters.service_month
+            and {{ in_force('meters', 'kinds.service_date') }}
+            and {{ counts('meters', 'kinds') }}
+            and (kinds.has_patient or not meters.needs_patient)
 ),
 
 judged as (
