@@ -6,6 +6,15 @@
     "int_silences": ["feed", "facility_id", "silent_from"],
     "intake_files": ["feed", "content_hash"],
     "rejected_events": ["feed", "event_id"],
+    "rejected_kinds": [
+        "event_month",
+        "feed",
+        "file_id",
+        "facility",
+        "obstacle",
+        "service_date",
+        "received_after",
+    ],
     "rejected_usage": ["feed", "source_file", "line"],
     "usage_outcomes": ["feed", "source_file", "service_month", "outcome", "reason"],
 }) }}

@@ -3,6 +3,7 @@
 -- it was made of.
 {{ copies_by_key({
     "int_settled_usage": ["line_id", "facility_id", "service_date"],
+    "int_receipt_days": ["received_on"],
     "int_usage_meters": ["line_id", "valid_from"],
     "usage_months": ["event_month"],
 }) }}

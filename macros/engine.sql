@@ -62,7 +62,15 @@
     extract(isodow from {{ day }}) > 5
 {%- endmacro %}
 
+{#- A digest of text, as text; to tell texts apart, not to hide them. -#}
+{% macro digest(text) -%} md5({{ text }}) {%- endmacro %}
+
 {#- All values of a column as one text, in order. -#}
 {% macro all_in_one_text(value) -%}
     string_agg({{ value }}, ',' order by {{ value }})
+{%- endmacro %}
+
+{#- A row for each value of a list separated by `|`; stands alone in a select. -#}
+{% macro each_listed(list) -%}
+    unnest(string_split({{ list }}, '|'))
 {%- endmacro %}

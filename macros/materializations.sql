@@ -38,6 +38,9 @@ of their own, its begin and its commit cost dbt as much as two small models.
         {%- do adapter.drop_relation(old_relation) -%}
     {%- endif -%}
 
+    {%- if config.get("contract").enforced -%}
+        {%- do get_assert_columns_equivalent(sql) -%}
+    {%- endif -%}
     {%- call statement("main", auto_begin=False) -%}
         create or replace view {{ target_relation }} as ({{ sql }})
     {%- endcall -%}
@@ -46,9 +49,9 @@ of their own, its begin and its commit cost dbt as much as two small models.
 {% endmaterialization %}
 
 {#-
-Rows of usage, of which a run makes only the months whose `inputs` are not those of
-`usage_months`: they are deleted, and the model selects the months that it does not
-hold. A table of other columns, or a full refresh, begins empty.
+Rows of usage, of which a run makes only the months whose `inputs` are not those of the
+model of months (`meta.months`): they are deleted, and the model selects the months that
+it does not hold. A table of other columns, or a full refresh, begins empty.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -75,7 +78,7 @@ hold. A table of other columns, or a full refresh, begins empty.
             from (
                 select distinct event_month, inputs from {{ target_relation }}
             ) as made
-            left join {{ ref("usage_months") }} as months
+            left join {{ ref(config.get("meta").months) }} as months
                 on
                     made.event_month = months.event_month
                     and made.inputs = months.inputs

@@ -60,14 +60,17 @@
     end
 {%- endmacro %}
 
-{#- The rank of a row among those of its event: the one received last is the first. -#}
-{% macro recency(rows) -%}
+{#-
+The rank of a row among those of its event, which are of one month: the one received
+last is the first.
+-#}
+{% macro recency(rows, files) -%}
     row_number() over (
-        partition by {{ rows }}.feed, {{ rows }}.event_id
+        partition by {{ rows }}.event_month, {{ rows }}.feed, {{ rows }}.event_id
         order by
             {{ rows }}.received_at desc nulls last,
             case {{ rows }}.status when 'cancelled' then 0 else 1 end,
-            {{ by_bytes(rows ~ '.source_file') }} desc,
+            {{ by_bytes(files ~ '.source_file') }} desc,
             {{ rows }}.line desc
     )
 {%- endmacro %}
@@ -83,33 +86,15 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#-
-A class or code if some meter asks for it by name, else empty: what no meter tells
-apart is counted together.
--#}
-{% macro if_metered(value, list, usage) -%}
-    case
-        when exists (
-            select 1 from meters
-            where
-                meters.{{ list }} is not null
-                and meters.event_type = {{ usage }}.event_type
-                and {{ listed(usage ~ '.' ~ value, 'meters.' ~ list) }}
-        )
-            then {{ usage }}.{{ value }}
-        else ''
-    end
-{%- endmacro %}
-
 {#- What keeps an event from being billed, whoever it is of: the first of these. -#}
-{% macro obstacle() -%}
+{% macro obstacle(event) -%}
     case
-        when status = 'cancelled' then 'void'
-        when status = 'not_yet_usage' then 'not_yet_usage'
-        when service_date is null then 'invalid_date'
-        when quantity is null then 'invalid_quantity'
-        when facility is null then 'missing_facility'
-        when service_date > {{ as_of() }} then 'future_date'
+        when {{ event }}.status = 'cancelled' then 'void'
+        when {{ event }}.status = 'not_yet_usage' then 'not_yet_usage'
+        when {{ event }}.service_date is null then 'invalid_date'
+        when {{ event }}.quantity is null then 'invalid_quantity'
+        when {{ event }}.facility is null then 'missing_facility'
+        when {{ event }}.service_date > {{ as_of() }} then 'future_date'
         else ''
     end
 {%- endmacro %}

@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 
 from orchestration.access_roles import CUSTOMER_READER, PEOPLE, ROLES
-from orchestration.errors import BillingError
-from orchestration.project import SEEDS_DIR, read_rows
+from orchestration.kept_lists import KeptList
+from orchestration.project import SEEDS_DIR
 
 COLUMNS = ("person", "role", "customer", "from", "through", "approved_by")
 _LONGEST_NAME = 63  # bytes of a name in PostgreSQL, which cuts longer ones off
@@ -40,68 +40,51 @@ def read_access(path: Path | None = None) -> list[Access]:
     Raises BillingError naming file, line, column, value and remedy: a list that can't
     be read gives nobody anything and takes nothing away.
     """
-    path = path or SEEDS_DIR / "access.csv"
-    rows = read_rows(path)
+    kept = KeptList(path or SEEDS_DIR / "access.csv", "Nobody's access was changed")
     found: dict[tuple[str, str, str], int] = {}
     accesses = []
-    for line, row in enumerate(rows, start=2):
-        access = _access(path, line, row)
+    for line, row in kept.rows():
+        access = _access(kept, line, row)
         key = (access.person, access.role, access.customer)
         if key in found:
-            raise _wrong(
-                path, line, "person", access.person, f"is also on line {found[key]}"
+            raise kept.wrong(
+                line, "person", access.person, f"is also on line {found[key]}"
             )
         found[key] = line
         accesses.append(access)
     return accesses
 
 
-def _access(path: Path, line: int, row: dict[str, str]) -> Access:
+def _access(kept: KeptList, line: int, row: dict[str, str]) -> Access:
     missing = [name for name in COLUMNS if row.get(name) is None]
     if missing:
-        raise _wrong(path, line, missing[0], "", "is not there")
+        raise kept.wrong(line, missing[0], "", "is not there")
     values = {name: row[name].strip() for name in COLUMNS}
     person, role, customer = (values[n] for n in ("person", "role", "customer"))
     for name in ("person", "role", "from", "approved_by"):
         if not values[name]:
-            raise _wrong(path, line, name, "", "is required")
+            raise kept.wrong(line, name, "", "is required")
     if role not in ROLES:
-        raise _wrong(path, line, "role", role, f"is none of {', '.join(sorted(ROLES))}")
+        raise kept.wrong(line, "role", role, f"is none of {', '.join(sorted(ROLES))}")
     if person in (*ROLES, PEOPLE, "public", "none") or person.startswith("pg_"):
-        raise _wrong(path, line, "person", person, "is the name of a role")
+        raise kept.wrong(line, "person", person, "is the name of a role")
     if len(person.encode()) > _LONGEST_NAME or not person.isprintable():
-        raise _wrong(path, line, "person", person, "is no name of a database user")
+        raise kept.wrong(line, "person", person, "is no name of a database user")
     if (role == CUSTOMER_READER) != bool(customer):
-        raise _wrong(
-            path,
+        raise kept.wrong(
             line,
             "customer",
             customer,
             f"belongs to the role {CUSTOMER_READER}, and only to it",
         )
     if values["approved_by"] == person:
-        raise _wrong(
-            path, line, "approved_by", person, "approves its own access; another must"
+        raise kept.wrong(
+            line, "approved_by", person, "approves its own access; another must"
         )
-    since, through = (
-        _day(path, line, name, values[name]) for name in ("from", "through")
+    since = kept.day(line, "from", values["from"])
+    through = (
+        kept.day(line, "through", values["through"]) if values["through"] else None
     )
     if through is not None and through < since:
-        raise _wrong(path, line, "through", values["through"], "is before from")
+        raise kept.wrong(line, "through", values["through"], "is before from")
     return Access(person, role, customer, since, through, values["approved_by"])
-
-
-def _day(path: Path, line: int, column: str, text: str) -> date | None:
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise _wrong(path, line, column, text, "is no day like 2026-03-31") from None
-
-
-def _wrong(path: Path, line: int, column: str, value: str, why: str) -> BillingError:
-    return BillingError(
-        f"{path.parent.name}/{path.name}, line {line}, {column} {value!r} {why}; "
-        "mend it. Nobody's access was changed"
-    )

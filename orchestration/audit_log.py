@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from orchestration.audit import AuditLog
-from orchestration.warehouse import quoted
+from orchestration.warehouse import named_rows, quoted
 
 COLUMNS = {
     "seq": "bigint",
@@ -65,7 +65,8 @@ def search(
     if not log.path.exists():
         return []
     with duckdb.connect() as connection:
-        result = connection.execute(
+        return named_rows(
+            connection,
             f"select * from ({audit_rows(log)}) "
             "where ($1 is null or actor = $1) and ($2 is null or action = $2) "
             "and ($3 is null or contains(concat_ws(' ', object, detail), $3)) "
@@ -73,8 +74,6 @@ def search(
             'and ($5 is null or cast("at" as date) <= $5) order by seq',
             [actor, action, target, first, last],
         )
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def told(rows: list[dict[str, Any]]) -> str:

@@ -10,16 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pandas
-import pyarrow
 
 from orchestration.contract_comparisons import FOLLOWS, compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
 from orchestration.contract_rules import ROW_RULES, judge_row
-from orchestration.contract_specs import TEXT, WHOLE, TableSpec
+from orchestration.contract_storage import valid_rows, write_tables
 from orchestration.dunning_policies import check_policies
 from orchestration.errors import BillingError
 from orchestration.landed_files import (
@@ -36,40 +34,6 @@ _FOLDERS = ("contracts", "receivables")
 
 # By these a row without a contract_id is known to be of another row's contract.
 _OWNED_BY = ("line_id", "commitment_id", "milestone_id", "amendment_id")
-
-_LOG_TABLES = {
-    "rejected_rows": (
-        "source_file",
-        "line",
-        "column_name",
-        "value",
-        "reason",
-        "contract_id",
-    ),
-    "held_contracts": ("contract_id", "reason"),
-    "contract_rows": (
-        "table_name",
-        "row_key",
-        "digest",
-        "is_known",
-        "contract_id",
-        "source_file",
-        "line",
-    ),
-    "contract_files": (
-        "source_file",
-        "content_hash",
-        "table_name",
-        "rows_read",
-        "rejected",
-    ),
-}
-_LOG_TYPES = {
-    "line": pyarrow.int32(),
-    "is_known": pyarrow.bool_(),
-    "rows_read": pyarrow.int64(),
-    "rejected": pyarrow.int64(),
-}
 
 
 @dataclass(frozen=True)
@@ -159,7 +123,7 @@ def _load(
     rejected = [row for row in rows if row.problems]
     held, unowned = _held(rejected, owners)
     tables = {
-        name: _frame(spec, rows)
+        name: valid_rows(spec, rows)
         for name, spec in LANDED_TABLES.items()
         if spec.folder in folders
     }
@@ -196,9 +160,9 @@ def _load(
         ],
     }
     if folders == _FOLDERS:
-        _write(connection, tables, logs)
+        write_tables(connection, tables, logs)
     else:
-        _write(connection, tables, {}, _of_folders(logs, folders))
+        write_tables(connection, tables, {}, _of_folders(logs, folders))
     return ContractIntake(
         rows={name: len(frame) for name, frame in tables.items()},
         rejected=len(rejected),
@@ -329,16 +293,6 @@ def _key(row: Row) -> str | None:
     return row.key(spec.key)
 
 
-def _frame(spec: TableSpec, rows: list[Row]) -> pandas.DataFrame:
-    valid = [row for row in rows if row.table == spec.name and not row.problems]
-    cells: dict[str, list[Any]] = {
-        column.name: [row[column.name] for row in valid] for column in spec.columns
-    }
-    cells["source_file"] = [row.source_file for row in valid]
-    cells["line"] = [row.line for row in valid]
-    return pandas.DataFrame(cells, dtype=object)
-
-
 def _of_folders(
     logs: dict[str, list[tuple]], folders: tuple[str, ...]
 ) -> dict[str, list[tuple]]:
@@ -347,60 +301,3 @@ def _of_folders(
         name: [row for row in logs[name] if row[0].split("/")[0] in folders]
         for name in ("rejected_rows", "contract_files")
     }
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    tables: dict[str, pandas.DataFrame],
-    logs: dict[str, list[tuple]],
-    partly: dict[str, list[tuple]] | None = None,
-) -> None:
-    """Tables and logs anew; of the logs in `partly`, what is of receivables/ alone."""
-    landed = {
-        name: _arrow(frame, LANDED_TABLES[name].columns)
-        for name, frame in tables.items()
-    } | {name: _log(name, rows) for name, rows in logs.items()}
-    connection.begin()
-    try:
-        connection.execute("create schema if not exists raw")
-        connection.execute("create schema if not exists restricted")
-        for name, table in landed.items():
-            connection.register("landed_rows", table)
-            connection.execute(
-                f"create or replace table raw.{name} as select * from landed_rows"
-            )
-            connection.unregister("landed_rows")
-        for name, rows in (partly or {}).items():
-            connection.execute(
-                f"delete from raw.{name} where source_file like 'receivables/%'"
-            )
-            connection.register("landed_rows", _log(name, rows))
-            connection.execute(f"insert into raw.{name} select * from landed_rows")
-            connection.unregister("landed_rows")
-        connection.commit()
-    except duckdb.Error:
-        connection.rollback()
-        raise
-
-
-def _arrow(frame: pandas.DataFrame, columns: tuple) -> pyarrow.Table:
-    types = {column.name: column.type.stored for column in columns}
-    types |= {"source_file": TEXT.stored, "line": WHOLE.stored}
-    return pyarrow.table(
-        {
-            name: pyarrow.array(frame[name].tolist(), type)
-            for name, type in types.items()
-        }
-    )
-
-
-def _log(name: str, rows: list[tuple]) -> pyarrow.Table:
-    columns = _LOG_TABLES[name]
-    return pyarrow.table(
-        {
-            column: pyarrow.array(
-                [row[at] for row in rows], _LOG_TYPES.get(column, pyarrow.string())
-            )
-            for at, column in enumerate(columns)
-        }
-    )

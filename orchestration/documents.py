@@ -11,7 +11,7 @@ from orchestration.home import Home
 from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.ledger_chain import HEADER, LINE, SHARE
-from orchestration.warehouse import open_files
+from orchestration.warehouse import named_rows, open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
 
@@ -50,13 +50,12 @@ def document(connection: duckdb.DuckDBPyConnection, number: str) -> str:
 
 def _rows(connection, columns: str, table: str, number: str) -> list[dict[str, Any]]:
     order = "all" if table != "invoice_lines" else "line_number"
-    result = connection.execute(
+    return named_rows(
+        connection,
         f"select {columns} from ledger.book.{table} where invoice_number = $1 "
         f"order by {order}",
         [number],
     )
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
 
 def _document(header, lines, shares) -> list[str]:

@@ -14,6 +14,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.notices import Notice
 from orchestration.statements import statement_text
+from orchestration.warehouse import named_rows
 
 SENDER_VARIABLE = "BILLING_MAIL_FROM"
 Row = dict[str, Any]
@@ -54,12 +55,12 @@ def due_letters(
     BillingError if nobody is named as sender.
     """
     by_letter: dict[tuple, list[Row]] = {}
-    for row in _rows(connection, _STEPS):
+    for row in named_rows(connection, _STEPS):
         if row["channel"] == "email" and address(row["send_to"]) is None:
             continue
         names = ("customer_id", "dunning_tier", "step", "send_to")
         by_letter.setdefault(tuple(row[name] for name in names), []).append(row)
-    for row in _rows(connection, _DISPUTES):
+    for row in named_rows(connection, _DISPUTES):
         by_letter[(row["notice_id"],)] = [row]
     if not by_letter:
         return [], ""
@@ -79,10 +80,10 @@ def _letter(
     as_of: date,
 ) -> Letter:
     first = rows[0]
-    (customer,) = _rows(
+    (customer,) = named_rows(
         connection,
         "select * from staging.stg_customers where customer_id = $1",
-        first["customer_id"],
+        [first["customer_id"]],
     ) or [{"customer_id": first["customer_id"]}]
     names = Notice.__dataclass_fields__
     return Letter(
@@ -118,7 +119,7 @@ def _files(
 
 
 def _seller(connection: duckdb.DuckDBPyConnection) -> Row:
-    (seller,) = _rows(
+    (seller,) = named_rows(
         connection,
         "select seller_name as name, seller_contact as contact "
         "from staging.stg_issued_invoices order by issued_at desc, invoice_number desc "
@@ -141,11 +142,3 @@ def _sender(seller: Row) -> str:
         f"nobody is named as sender: set {SENDER_VARIABLE} to the address that dunning "
         "messages come from. Nothing was sent"
     )
-
-
-def _rows(
-    connection: duckdb.DuckDBPyConnection, sql: str, *values: object
-) -> list[Row]:
-    result = connection.execute(sql, list(values))
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -10,7 +10,7 @@ from orchestration.dunning_messages import address
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.notices import in_doubt
-from orchestration.warehouse import open_files
+from orchestration.warehouse import named_rows, open_files
 from orchestration.wording import money
 
 # Of more rows the first are shown, and how many there are.
@@ -25,7 +25,7 @@ def print_queue(home: Home, as_of: date) -> None:
 
 
 def _queue(connection: duckdb.DuckDBPyConnection, as_of: date) -> Iterator[str]:
-    rows = _rows(
+    rows = named_rows(
         connection,
         "select queue.*, customer_name from finance.dunning_queue as queue "
         "join finance.invoices using (invoice_number) "
@@ -77,7 +77,7 @@ def _step(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _disputes(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    rows = _rows(
+    rows = named_rows(
         connection,
         "select tasks.*, currency from finance.account_tasks as tasks "
         "join finance.invoices using (invoice_number) "
@@ -98,7 +98,7 @@ def _dispute(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _paused(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    rows = _rows(
+    rows = named_rows(
         connection,
         "select *, row_number() over (order by customer_id, invoice_number) as place "
         "from finance.dunning_status where state in ('paused', 'promised') "
@@ -114,7 +114,7 @@ def _pause(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _unapplied(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    rows = _rows(
+    rows = named_rows(
         connection,
         "select * from finance.applications where invoice_number is null "
         "and kind <> 'credit_memo' order by customer_id, applied_on, receipt_id",
@@ -136,9 +136,3 @@ def _shown(rows: list[dict[str, Any]], told: Any) -> Iterator[str]:
         yield from told(row)
     if len(rows) > _SHOWN:
         yield f"  … and {len(rows) - _SHOWN:,} more: the publication has them all"
-
-
-def _rows(connection: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
-    result = connection.execute(sql)
-    names = [column[0] for column in result.description]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -7,7 +7,7 @@ import duckdb
 from orchestration.errors import BillingError
 from orchestration.files import put_in_place
 from orchestration.home import Home
-from orchestration.warehouse import quoted
+from orchestration.warehouse import quoted, remove_database
 
 SCHEMAS = ("finance", "quality")
 
@@ -21,15 +21,15 @@ def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]
     """
     target = home.publication
     temporary = target.with_name(".billing.duckdb.new")
-    _remove(temporary)
+    remove_database(temporary)
     try:
         rows = _copy(connection, temporary)
         put_in_place(temporary, target)
     except BillingError:
-        _remove(temporary)
+        remove_database(temporary)
         raise
     except (duckdb.Error, OSError):
-        _remove(temporary)
+        remove_database(temporary)
         raise BillingError(
             f"{target} could not be written (is the disk full?); what was published "
             "before is still there. Make room and run again"
@@ -66,8 +66,3 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
     finally:
         connection.execute("detach publication")
     return rows
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from orchestration.errors import BillingError
-from orchestration.project import PROJECT_DIR, read_rows
+from orchestration.kept_lists import KeptList
+from orchestration.project import PROJECT_DIR
 
 FOLDER = PROJECT_DIR / "retention"
 USAGE, REPORTS = "usage_events", "run_reports"
@@ -31,40 +31,40 @@ class Hold:
 
 def terms(folder: Path | None = None) -> dict[str, int]:
     """Months by class. Raises BillingError naming line, column, value and remedy."""
-    path = (folder or FOLDER) / "classes.csv"
+    kept = _list("classes.csv", folder)
     months: dict[str, int] = {}
-    for line, row in enumerate(read_rows(path), start=2):
+    for line, row in kept.rows():
         name, text = ((row.get(key) or "").strip() for key in ("class", "months"))
         if name not in CLASSES or name in months:
-            raise _wrong(path, line, "class", name, f"is none of {', '.join(CLASSES)}")
+            raise kept.wrong(line, "class", name, f"is none of {', '.join(CLASSES)}")
         if not text.isdecimal() or int(text) < 1:
-            raise _wrong(path, line, "months", text, "is no number of months")
+            raise kept.wrong(line, "months", text, "is no number of months")
         if int(text) < _LEAST.get(name, 0):
-            raise _wrong(path, line, "months", text, f"is below {_LEAST[name]}")
+            raise kept.wrong(line, "months", text, f"is below {_LEAST[name]}")
         months[name] = int(text)
     missing = [name for name in CLASSES if name not in months]
     if missing:
-        raise _wrong(path, 1, "class", missing[0], "is missing")
+        raise kept.wrong(1, "class", missing[0], "is missing")
     return months
 
 
 def legal_holds(folder: Path | None = None) -> list[Hold]:
     """Every hold. Raises BillingError: what can't be read keeps everything."""
-    path = (folder or FOLDER) / "legal_holds.csv"
+    kept = _list("legal_holds.csv", folder)
     holds = []
-    for line, row in enumerate(read_rows(path), start=2):
+    for line, row in kept.rows():
         values = {name: (value or "").strip() for name, value in row.items() if name}
         for name in ("hold", "from", "approved_by"):
             if not values.get(name):
-                raise _wrong(path, line, name, "", "is required")
-        since = _day(path, line, "from", values["from"])
+                raise kept.wrong(line, name, "", "is required")
+        since = kept.day(line, "from", values["from"])
         through = values.get("through")
         holds.append(
             Hold(
                 values["hold"],
                 values.get("customer", ""),
                 since,
-                _day(path, line, "through", through) if through else None,
+                kept.day(line, "through", through) if through else None,
             )
         )
     return holds
@@ -81,15 +81,5 @@ def months_before(day: date, months: int) -> date:
     return date(year, zero_based + 1, day.day)
 
 
-def _day(path: Path, line: int, column: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise _wrong(path, line, column, text, "is no day like 2026-03-31") from None
-
-
-def _wrong(path: Path, line: int, column: str, value: str, why: str) -> BillingError:
-    return BillingError(
-        f"{path.parent.name}/{path.name}, line {line}, {column} {value!r} {why}; "
-        "mend it. Nothing was purged"
-    )
+def _list(name: str, folder: Path | None) -> KeptList:
+    return KeptList((folder or FOLDER) / name, "Nothing was purged")

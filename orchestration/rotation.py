@@ -15,7 +15,13 @@ from orchestration.audit import AuditLog
 from orchestration.errors import BillingError, UsageError
 from orchestration.files import to_disk
 from orchestration.home import PRIVATE_FILE, Home
-from orchestration.warehouse import attach, load_encryption, prepare, quoted
+from orchestration.warehouse import (
+    attach,
+    load_encryption,
+    prepare,
+    quoted,
+    remove_database,
+)
 from orchestration.whole import contents
 
 
@@ -120,7 +126,7 @@ def new_key(home: Home, name: str, old: str) -> str:
 def _write_anew(home: Home, name: str, path: Path, old: str, new: str) -> int:
     """Swap in a copy under the new key, once it is proven to hold the same rows."""
     temporary = path.with_name(f".{path.name}.new")
-    _remove(temporary)
+    remove_database(temporary)
     try:
         with duckdb.connect() as connection:
             prepare(connection, home)
@@ -145,7 +151,7 @@ def _write_anew(home: Home, name: str, path: Path, old: str, new: str) -> int:
             "damaged, or no room?); it is as it was, under the key it had"
         ) from None
     finally:
-        _remove(temporary)
+        remove_database(temporary)
     return sum(rows for rows, _ in before.values())
 
 
@@ -172,11 +178,6 @@ def note(
         detail={"from": rotation.old, "to": rotation.new, **(more or {})},
         rows=rows,
     )
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
 def told(rotation: Rotation) -> str:

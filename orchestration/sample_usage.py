@@ -18,6 +18,7 @@ from orchestration.sample_enterprise import (
     Enterprise,
     Facility,
 )
+from orchestration.warehouse import quoted
 
 # The feed of one hospital stops here and is made up for on the day in `_EVENTS`.
 SILENT_FROM, SILENT_THROUGH = date(2025, 10, 10), date(2025, 10, 31)
@@ -171,12 +172,12 @@ def write_usage(
             "select distinct strftime(received_at, '%Y-%m') from sent order by 1"
         ).fetchall()
         for (month,) in months:
-            path = str(folder / f"{month}.parquet").replace("'", "''")
+            path = quoted(folder / f"{month}.parquet")
             connection.execute(
                 f"""copy (
                     from sent where strftime(received_at, '%Y-%m') = '{month}'
                     order by received_at, event_id, status desc, class
-                ) to '{path}' (format parquet, compression zstd)"""
+                ) to {path} (format parquet, compression zstd)"""
             )
     return rows
 

@@ -13,7 +13,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.last_run import last_run
-from orchestration.warehouse import open_files
+from orchestration.warehouse import named_rows, open_files
 from orchestration.wording import WIDTH, ends, money
 
 BUCKETS = ("current", "1-30", "31-60", "61-90", "90+")
@@ -65,9 +65,7 @@ def statement_text(
     """The statement; None if there is no such customer."""
 
     def rows(sql: str, *values: object) -> list[Row]:
-        result = connection.execute(sql, [customer_id, *values])
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return named_rows(connection, sql, [customer_id, *values])
 
     customers = rows(
         "select customer_id, bill_to_name, bill_to_address "

@@ -19,12 +19,12 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.landed_files import LandedFile, feed_files
 from orchestration.last_run import last_run
-from orchestration.readers import sent_rows
+from orchestration.readers import rows_in_hand, sent_rows
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import columns_of
-from orchestration.usage_intake import FORMATS, Feed, feeds_of_seed
+from orchestration.usage_feeds import FORMATS, Feed, feeds_of_seed
 from orchestration.usage_store import known_feeds, known_files, make_tables
-from orchestration.warehouse import open_files
+from orchestration.warehouse import open_files, quoted
 
 _PAIRS = "temp.main.token_pairs"
 _OLD_KEYS = "temp.main.old_customer_keys"
@@ -122,13 +122,18 @@ def _pair(
     connection: duckdb.DuckDBPyConnection, feed: Feed, file: LandedFile, format_: str
 ) -> None:
     """Old and new tokens of a file's patients, with the customers they may be of."""
+    hand = rows_in_hand.Hand(connection)
     try:
         columns = columns_of(connection, file.path)
         opened = FORMATS[format_].open_rows(connection, columns, feed.time_zone)
         if opened.is_document:
             feed_links.locate(connection, feed.name)
-        usage_terms.place_rows(connection, feed.name, opened.is_document)
-        patients = f"select customer_id, patient_id from {usage_terms.TOKENS}"
+        hand.take(file.content_hash, file.name, opened)
+        hand.show()
+        usage_terms.place_rows(connection, feed.name)
+        patients = (
+            f"select distinct customer_id, patient_id from {usage_terms.PATIENTS}"
+        )
         if opened.is_document:
             patients += f"""
                 union
@@ -139,7 +144,7 @@ def _pair(
                 ) as merged
                 cross join (
                     select distinct customer_id from {usage_terms.CUSTOMERS}
-                    where feed = {_quoted(feed.name)}
+                    where feed = {quoted(feed.name)}
                 ) as customers"""
         _make_pairs(connection, patients)
         # A facility may have been another customer's when its row was stored.
@@ -151,8 +156,8 @@ def _pair(
                 select distinct placed.patient_id
                 from {usage_terms.PLACED} as placed
                 inner join restricted.usage_rows as stored
-                    on stored.feed = {_quoted(feed.name)}
-                    and stored.file_id = {_quoted(file.content_hash)}
+                    on stored.feed = {quoted(feed.name)}
+                    and stored.file_id = {quoted(file.content_hash)}
                     and stored.line = placed.line
                 where placed.patient_id is not null
                     and stored.patient_token not in (select old from {_PAIRS})
@@ -165,7 +170,7 @@ def _pair(
         raise _unread(file, str(error)) from None
     finally:
         usage_terms.drop_placed(connection)
-        sent_rows.close_rows(connection)
+        hand.clear()
 
 
 def _unread(file: LandedFile, why: str) -> BillingError:
@@ -238,10 +243,6 @@ def _kept(connection: duckdb.DuckDBPyConnection, key_id: str) -> dict[str, int]:
         [key_id],
     ).fetchall()
     return dict(rows)
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def told(done: TokenRotation) -> str:

@@ -1,6 +1,6 @@
 """Usage events: from the files of a landing directory into the restricted schema.
 
-Rows go from a file into the encrypted database in SQL, a file at a time, each in one
+Rows go from files into the encrypted database in SQL, some files at a time in one
 transaction, so that a run that is killed leaves whole files only. Patients become
 tokens on the way and nothing else of them is stored (HP-2, HP-3, HP-6). A file is known
 by its content: one seen before is not read again, unless rows of it were kept without
@@ -18,13 +18,10 @@ import duckdb
 from orchestration import feed_links, tokens, usage_months, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.landed_files import LandedFile, feed_files
-from orchestration.project import read_seed
-from orchestration.readers import events, fhir, hl7v2, sent_rows, synthea
+from orchestration.readers import events, rows_in_hand, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
-
-FORMATS = {"events": events, "synthea": synthea, "fhir": fhir, "hl7v2": hl7v2}
-_NOTES = ("readme", "license", "licence", "notice")
+from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
 
 
 @dataclass
@@ -43,16 +40,6 @@ class UsageIntake:
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     discreet: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Feed:
-    """A feed as `seeds/usage_feeds.csv` has it; `format` None: by content."""
-
-    name: str
-    format: str | None = None
-    time_zone: str | None = None
-    has_phi: bool = True
 
 
 @dataclass(frozen=True)
@@ -116,6 +103,16 @@ def load_usage(
         usage_terms.drop(connection)
     intake.failed.sort()
     return intake
+
+
+@dataclass
+class _Load:
+    """Files of one feed and format that are read in one go, and what came of them."""
+
+    format_name: str
+    files: int
+    read: set[tuple[str, str]] = field(default_factory=set)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 class _Loader:
@@ -195,6 +192,7 @@ class _Loader:
     def _load(
         self, readings: list[_Reading], format_name: str | None
     ) -> set[tuple[str, str]]:
+        """Read files of one feed; gives (feed, file id) of those that could be."""
         opened = []
         for reading in readings:
             try:
@@ -204,67 +202,124 @@ class _Loader:
             except UnreadableFile as error:
                 self._fail(reading.feed, reading.file, error)
         opened.sort(key=lambda entry: entry[0])
-        read, left_out = set(), Counter()
-        for number, (_, reading, columns) in enumerate(opened, start=1):
-            try:
-                rows, unreadable = self._load_file(
-                    reading, columns, format_name, left_out
-                )
-            except UnreadableFile as error:
-                self._fail(reading.feed, reading.file, error)
-                continue
-            read.add((reading.feed.name, reading.file.content_hash))
-            self.intake.files_read += 1
-            self.intake.rows_read += rows
-            self.intake.unreadable += unreadable
-            self.progress(
-                f"{reading.file.name}: {rows:,} rows "
-                f"({number:,} of {len(opened):,} files of {reading.feed.name})"
+        reading = _Load(format_name, len(opened))
+        self._load_together([entry[1:] for entry in opened], reading)
+        if reading.left_out:
+            kinds = ", ".join(
+                f"{kind}: {n:,}" for kind, n in sorted(reading.left_out.items())
             )
-        if left_out:
-            kinds = ", ".join(f"{kind}: {n:,}" for kind, n in sorted(left_out.items()))
             self.intake.warnings.append(
-                f"usage/{readings[0].feed.name}: {left_out.total():,} records are of "
-                f"kinds that are not usage and were left out ({kinds})."
+                f"usage/{readings[0].feed.name}: {reading.left_out.total():,} records "
+                f"are of kinds that are not usage and were left out ({kinds})."
             )
-        return read
+        return reading.read
 
-    def _load_file(
+    def _load_together(
+        self, entries: list[tuple[_Reading, Columns]], load: _Load
+    ) -> None:
+        """Take up file after file and store them, as many at once as there is room."""
+        hand = rows_in_hand.Hand(self.connection)
+        taken: list[tuple[_Reading, Columns]] = []
+        try:
+            for number, (reading, columns) in enumerate(entries, start=1):
+                if self._take(hand, reading, columns, load):
+                    taken.append((reading, columns))
+                if taken and (hand.is_full or number == len(entries)):
+                    self._store(hand, taken, load)
+                    hand.clear()
+                    taken = []
+        finally:
+            hand.clear()
+
+    def _take(
         self,
+        hand: rows_in_hand.Hand,
         reading: _Reading,
         columns: Columns,
-        format_name: str,
-        left_out: Counter[str],
-    ) -> tuple[int, int]:
-        feed, file = reading.feed, reading.file
+        load: _Load,
+    ) -> bool:
+        """Open a file and take up its rows; False if that can't be done."""
         try:
-            opened = FORMATS[format_name].open_rows(
-                self.connection, columns, feed.time_zone
+            opened = FORMATS[load.format_name].open_rows(
+                self.connection, columns, reading.feed.time_zone
             )
             if opened.is_document:
-                feed_links.locate(self.connection, feed.name)
-            usage_terms.place_rows(self.connection, feed.name, opened.is_document)
-            stored = usage_store.StoredFile(
-                feed.name, file.content_hash, file.name, format_name, feed.has_phi
-            )
-            unreadable = usage_store.store(
-                self.connection,
-                stored,
+                feed_links.locate(self.connection, reading.feed.name)
+            hand.take(reading.file.content_hash, reading.file.name, opened)
+        except UnreadableFile as error:
+            self._fail(reading.feed, reading.file, error)
+        except duckdb.Error as error:
+            problem = sent_rows.told(error)
+            if not isinstance(problem, UnreadableFile):
+                raise problem from None
+            self._fail(reading.feed, reading.file, problem)
+        else:
+            return True
+        sent_rows.close_rows(self.connection)
+        return False
+
+    def _store(
+        self,
+        hand: rows_in_hand.Hand,
+        taken: list[tuple[_Reading, Columns]],
+        load: _Load,
+    ) -> None:
+        """Store what is in hand; if a file of several is at fault, each by itself."""
+        feed = taken[0][0].feed
+        files = [
+            usage_store.ReadFile(
+                usage_store.StoredFile(
+                    feed.name,
+                    reading.file.content_hash,
+                    reading.file.name,
+                    load.format_name,
+                    feed.has_phi,
+                ),
                 reading.replaces,
-                lambda: file.is_unchanged,
-                opened,
-                self.key_id,
-                self.as_of,
-                self.load_no,
+                hand.opened[reading.file.content_hash],
+                lambda file=reading.file: file.is_unchanged,
+            )
+            for reading, _ in taken
+        ]
+        try:
+            unreadable = self._stored(hand, feed, files)
+        except UnreadableFile as error:
+            if len(taken) == 1:
+                self._fail(feed, taken[0][0].file, error)
+                return
+            hand.clear()
+            for entry in taken:
+                self._load_together([entry], load)
+            return
+        rows = sum(file.opened.rows for file in files)
+        self.intake.files_read += len(files)
+        self.intake.rows_read += rows
+        self.intake.unreadable += unreadable
+        for file in files:
+            load.read.add((feed.name, file.stored.file_id))
+            load.left_out.update(file.opened.left_out)
+            self.intake.warnings += [
+                f"{file.stored.source_file} {text}" for text in file.opened.warnings
+            ]
+        others = f" and {len(files) - 1:,} more" if len(files) > 1 else ""
+        self.progress(
+            f"{files[0].stored.source_file}{others}: {rows:,} rows "
+            f"({len(load.read):,} of {load.files:,} files of {feed.name})"
+        )
+
+    def _stored(
+        self, hand: rows_in_hand.Hand, feed: Feed, files: list[usage_store.ReadFile]
+    ) -> int:
+        try:
+            hand.show()
+            usage_terms.place_rows(self.connection, feed.name)
+            return usage_store.store(
+                self.connection, files, self.key_id, self.as_of, self.load_no
             )
         except duckdb.Error as error:
             raise sent_rows.told(error) from None
         finally:
             usage_terms.drop_placed(self.connection)
-            sent_rows.close_rows(self.connection)
-        left_out.update(opened.left_out)
-        self.intake.warnings += [f"{file.name} {text}" for text in opened.warnings]
-        return opened.rows, unreadable
 
     def _columns(self, file: LandedFile, format_name: str | None) -> Columns:
         columns = columns_of(self.connection, file.path)
@@ -282,7 +337,7 @@ class _Loader:
         """The format of the first file whose header is known, likely ones first."""
         for file in sorted(files, key=lambda file: synthea.is_beside(file.path)):
             for name, reader in FORMATS.items():
-                if not _is_named_as(file, name):
+                if not is_named_as(file, name):
                     continue
                 try:
                     if reader.is_format(columns_of(self.connection, file.path)):
@@ -298,9 +353,9 @@ class _Loader:
         for file in files:
             if format_name and FORMATS[format_name].is_beside(file.path):
                 continue
-            if _is_named_as(file, format_name):
+            if is_named_as(file, format_name):
                 candidates.append(file)
-            elif not file.path.name.lower().startswith(_NOTES):
+            elif not file.path.name.lower().startswith(NOTES):
                 suffixes = FORMATS[format_name or "events"].SUFFIXES
                 self.intake.warnings.append(
                     f"{file.name} is not read: usage files end in "
@@ -342,49 +397,3 @@ def _not_purged(
         if (feed, file.content_hash) in purged
     ]
     return [file for file in files if (feed, file.content_hash) not in purged]
-
-
-def _is_named_as(file: LandedFile, format_name: str | None) -> bool:
-    """Whether the name is that of a file of the format; None: of any but plain text."""
-    name = file.path.name
-    if format_name:
-        is_note = name.endswith(".txt") and name.lower().startswith(_NOTES)
-        return name.endswith(FORMATS[format_name].SUFFIXES) and not is_note
-    return not name.endswith((".txt", ".txt.gz")) and any(
-        name.endswith(reader.SUFFIXES) for reader in FORMATS.values()
-    )
-
-
-def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
-    """Feeds of the seed by name; a mistake there is named with its line."""
-    feeds = {}
-    for line, row in enumerate(read_seed("usage_feeds"), start=2):
-        sent = {name: (row.get(name) or "").strip() for name in row if name}
-        place = f"seeds/usage_feeds.csv, line {line}"
-        if sent["format"] not in ("", *FORMATS):
-            raise BillingError(
-                f"{place}: format {sent['format']!r} is none of {', '.join(FORMATS)}."
-            )
-        if sent["has_phi"].lower() not in ("", "true", "false"):
-            raise BillingError(
-                f"{place}: has_phi {sent['has_phi']!r} is neither true nor false."
-            )
-        if sent["time_zone"] and not _is_time_zone(connection, sent["time_zone"]):
-            raise BillingError(
-                f"{place}: time_zone {sent['time_zone']!r} is not known; write it as "
-                "in America/Chicago."
-            )
-        feeds[sent["feed"]] = Feed(
-            name=sent["feed"],
-            format=sent["format"] or None,
-            time_zone=sent["time_zone"] or None,
-            has_phi=sent["has_phi"].lower() != "false",
-        )
-    return feeds
-
-
-def _is_time_zone(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
-    found = connection.execute(
-        "select count(*) from pg_timezone_names() where name = ?", [name]
-    ).fetchone()
-    return found[0] > 0

@@ -4,7 +4,8 @@ Events are worked on by month (`event_month`), and what happened in one month mu
 told without looking at another. So rows that decide about one another have the same
 one: rows of one event, however their dates differ, and a procedure without a facility
 of its own and the encounter that lends it one. It is the first month of them all, and
-shows in no result.
+shows in no result. On the way the events of several rows are found and their
+rows marked (`is_repeated`), so that nobody has to look for them again.
 
 `raw.usage_receipts` counts the rows of each file by month and day of receipt. A month
 is to be made again when the last load that touched it is another, or the number of its
@@ -22,16 +23,24 @@ TABLES = (
     )""",
     # Files whose rows may be in the month of another row of their event.
     """raw.usage_files_to_place (feed varchar, file_id varchar)""",
+    # The engine that hashed the stored rows.
+    "raw.usage_hashing (engine varchar)",
 )
 _ROWS = "restricted.usage_rows"
+_SHARED_KEYS = "temp.main.usage_shared_keys"
+_SHARED = "temp.main.usage_shared"
 _FRONTIER = "temp.main.usage_frontier"
 _TARGETS = "temp.main.usage_targets"
 _MOVED = "temp.main.usage_moved"
 
 
 def event_hash(feed: str, event_id: str) -> str:
-    """SQL of a whole number by which an event is found; the same in any version."""
-    return f"md5_number_lower({feed} || chr(31) || {event_id})"
+    """SQL of a whole number by which an event is found.
+
+    The engine's own, ten times as fast as a digest; another engine may have another,
+    see `usage_store.make_tables`. Two events of one hash do no harm: it finds rows.
+    """
+    return f"hash({feed}, {event_id})"
 
 
 def own_month(service_date: str, received_at: str) -> str:
@@ -48,21 +57,28 @@ def next_load(connection: duckdb.DuckDBPyConnection) -> int:
 
 
 def count(
-    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    file_ids: list[str],
+    load_no: int,
 ) -> None:
-    """Count the rows of a file just stored; within its transaction."""
+    """Count the rows of files just stored; within their transaction."""
+    is_of_files = (
+        "feed = cast(? as varchar) and list_contains(cast(? as varchar[]), file_id)"
+    )
     connection.execute(
         f"""
         insert into {RECEIPTS}
         {_counted("rows", "+")}
-        from (
-            select * from {_ROWS}
-            where feed = cast(? as varchar) and file_id = cast(? as varchar)
-        ) as rows
+        from (select * from {_ROWS} where {is_of_files}) as rows
         group by all""",
-        [load_no, feed, file_id],
+        [load_no, feed, file_ids],
     )
-    connection.execute(f"insert into {TO_PLACE} values (?, ?)", [feed, file_id])
+    connection.execute(
+        f"insert into {TO_PLACE} "
+        "select cast(? as varchar), unnest(cast(? as varchar[]))",
+        [feed, file_ids],
+    )
 
 
 def touch(
@@ -90,6 +106,14 @@ def forget(
         )
 
 
+def place_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let the next `place` look at every row; within a transaction."""
+    connection.execute(f"delete from {TO_PLACE}")
+    connection.execute(
+        f"insert into {TO_PLACE} select feed, file_id from raw.usage_files"
+    )
+
+
 def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
     """Give rows that decide about one another the same month, the first of theirs.
 
@@ -99,39 +123,50 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
     if not connection.execute(f"select count(*) from {TO_PLACE}").fetchone()[0]:
         return
     connection.begin()
-    _find_targets_of_new(connection)
+    _find_shared_keys(connection)
+    # A mark stays on the last row of an event whose others are gone; it does no harm.
+    connection.execute(f"""
+        update {_ROWS} set is_repeated = true
+        where not is_repeated
+            and event_hash in (select key from {_SHARED} where event_rows > 1)""")
+    _keep_targets(connection, f"select key, low, high from {_SHARED}")
     while connection.execute(f"select count(*) from {_TARGETS}").fetchone()[0]:
         _move(connection, load_no)
         _find_targets(connection)
     connection.execute(f"delete from {TO_PLACE}")
     connection.commit()
-    for table in (_FRONTIER, _TARGETS, _MOVED):
+    for table in (_SHARED_KEYS, _SHARED, _FRONTIER, _TARGETS, _MOVED):
         connection.execute(f"drop table if exists {table}")
 
 
-def _find_targets_of_new(connection: duckdb.DuckDBPyConnection) -> None:
-    """Keys of new rows that are in several months, and the first of these."""
+def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
+    """Keys of new rows that several rows have: in which months, and as whose own."""
     is_new = f"(feed, file_id) in (select (feed, file_id) from {TO_PLACE})"
-    connection.execute(f"""
-        create or replace temp table usage_frontier as
-        select key, min(event_month) as low, max(event_month) as high
-        from ({_keys(is_new)})
-        group by key""")
     old = connection.execute(
         f"select count(*) from raw.usage_files where not {is_new}"
     ).fetchone()[0]
-    found = f"select key, low, high from {_FRONTIER}"
-    if old:
-        known = f"select key from {_FRONTIER}"
-        found += f"""
-            union all
-            select key, event_month, event_month
-            from ({_keys(f"not {is_new}", known)})"""
-    _keep_targets(connection, found)
+    if not old:
+        keys = _keys("true")
+    else:
+        known = f"select key from ({_keys(is_new)})"
+        keys = f"{_keys(is_new)} union all {_keys(f'not {is_new}', known)}"
+    # Counted first: nearly every key has one row, and of it nothing more is asked.
+    connection.execute(f"""
+        create or replace temp table usage_shared_keys as
+        select key from ({keys}) group by key having count(*) > 1""")
+    connection.execute(f"""
+        create or replace temp table usage_shared as
+        select
+            key,
+            min(event_month) as low,
+            max(event_month) as high,
+            sum(is_own) as event_rows
+        from ({_keys("true", f"select key from {_SHARED_KEYS}")})
+        group by key""")
 
 
 def _find_targets(connection: duckdb.DuckDBPyConnection) -> None:
-    """The same for the keys of what was moved, which may lead on to other rows."""
+    """Keys of what was moved, which may lead on to other rows."""
     known = f"select key from {_FRONTIER}"
     _keep_targets(
         connection,
@@ -141,6 +176,7 @@ def _find_targets(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _keep_targets(connection: duckdb.DuckDBPyConnection, found: str) -> None:
+    """Of keys in several months the first of these."""
     connection.execute(f"""
         create or replace temp table usage_targets as
         select key, min(low) as event_month from ({found})
@@ -186,12 +222,17 @@ def _move(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
 
 
 def _keys(where: str, known: str | None = None) -> str:
-    """SQL of key, event_month of the rows of a condition; `known` is SQL of keys."""
+    """SQL of key, event_month, is_own of the rows of a condition.
+
+    `is_own` is 1 if the key is of the row's event, 0 if of its encounter; `known` is
+    SQL of keys.
+    """
     selects = []
-    for key in ("event_hash", "encounter_hash"):
+    for key, is_own in (("event_hash", 1), ("encounter_hash", 0)):
         wanted = f"and {key} in ({known})" if known else f"and {key} is not null"
         selects.append(
-            f"select {key} as key, event_month from {_ROWS} where {where} {wanted}"
+            f"select {key} as key, event_month, {is_own} as is_own "
+            f"from {_ROWS} where {where} {wanted}"
         )
     return " union all ".join(selects)
 

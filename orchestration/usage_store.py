@@ -9,9 +9,11 @@ import duckdb
 from orchestration import feed_links, usage_months
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
-from orchestration.readers.sent_rows import REFUSED, SENT, Opened, told
-from orchestration.usage_terms import CUSTOMERS, PLACED, TOKENS, may_keep
+from orchestration.readers.rows_in_hand import HAND, REFUSED_IN_HAND
+from orchestration.readers.sent_rows import Opened, told
+from orchestration.usage_terms import PATIENTS, PLACED, may_keep
 
+# Ids and tokens hardly become smaller, and trying costs more than all else of a row.
 _TABLES = (
     """raw.usage_files (
         feed varchar, file_id varchar, source_file varchar, format varchar,
@@ -26,12 +28,14 @@ _TABLES = (
         column_name varchar, reason varchar
     )""",
     """restricted.usage_rows (
-        feed varchar, file_id varchar, line bigint, event_id varchar,
+        feed varchar, file_id varchar, line bigint,
+        event_id varchar using compression uncompressed,
         event_type varchar, facility varchar, encounter_id varchar,
-        patient_token varchar, token_key varchar, is_patient_withheld boolean,
+        patient_token varchar using compression uncompressed,
+        token_key varchar, is_patient_withheld boolean,
         service_date date, received_at timestamp, quantity decimal(18, 4),
         status varchar, class varchar, code varchar, event_hash ubigint,
-        encounter_hash ubigint, event_month date
+        encounter_hash ubigint, event_month date, is_repeated boolean
     )""",
     # The id of the key that tokens are made with; empty before it was changed once.
     "raw.token_keys (key_id varchar)",
@@ -59,6 +63,16 @@ class StoredFile:
     has_phi: bool
 
 
+@dataclass(frozen=True)
+class ReadFile:
+    """A file in hand, the ids of those whose rows it replaces, and what was read."""
+
+    stored: StoredFile
+    replaces: tuple[str, ...]
+    opened: Opened
+    is_unchanged: Callable[[], bool]
+
+
 def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Make what is missing of schemas and tables."""
     for schema in ("raw", "restricted"):
@@ -66,25 +80,22 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
     feed_links.make_tables(connection)
-    _add_months(connection)
+    _hash_anew(connection)
 
 
-def _add_months(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give rows that an earlier version stored their months."""
-    columns = connection.execute("describe restricted.usage_rows").fetchall()
-    if any(name == "event_month" for name, *_ in columns):
+def _hash_anew(connection: duckdb.DuckDBPyConnection) -> None:
+    """Hash rows that another engine's version stored; they find their months anew."""
+    hashed_by = connection.execute("select engine from raw.usage_hashing").fetchall()
+    if hashed_by == [(duckdb.__version__,)]:
         return
     connection.begin()
-    for name, kind in zip(_HASHES, ("ubigint", "ubigint", "date"), strict=True):
-        connection.execute(
-            f"alter table restricted.usage_rows add column {name} {kind}"
-        )
-    values = ", ".join(f"{name} = {sql}" for name, sql in _HASHES.items())
-    connection.execute(f"update restricted.usage_rows set {values}")
-    files = connection.execute("select feed, file_id from raw.usage_files").fetchall()
-    load_no = usage_months.next_load(connection)
-    for feed, file_id in files:
-        usage_months.count(connection, feed, file_id, load_no)
+    if connection.execute("select count(*) from raw.usage_files").fetchone()[0]:
+        hashes = ("event_hash", "encounter_hash")
+        values = ", ".join(f"{name} = {_HASHES[name]}" for name in hashes)
+        connection.execute(f"update restricted.usage_rows set {values}")
+        usage_months.place_all(connection)
+    connection.execute("delete from raw.usage_hashing")
+    connection.execute("insert into raw.usage_hashing values (?)", [duckdb.__version__])
     connection.commit()
 
 
@@ -159,43 +170,45 @@ def rename(
 
 def store(
     connection: duckdb.DuckDBPyConnection,
-    file: StoredFile,
-    replaces: tuple[str, ...],
-    is_unchanged: Callable[[], bool],
-    opened: Opened,
+    files: list[ReadFile],
     key_id: str,
     as_of: date,
     load_no: int,
 ) -> int:
     """Keep the rows in hand, in one transaction, and give how many are unreadable.
 
-    `opened` tells the number of records in the file; each is stored or unreadable, else
-    UnreadableFile is raised and nothing is kept. So it is if the file has been written
-    to meanwhile. Rows of the same file and of `replaces` (file ids) are deleted.
+    The files are all of one feed. Each of their records is stored or unreadable, else
+    UnreadableFile is raised and nothing is kept. So it is if a file has been written to
+    meanwhile. Rows of the same files and of those they replace are deleted.
     """
+    feed = files[0].stored.feed
+    file_ids = [file.stored.file_id for file in files]
     connection.begin()
     try:
-        for file_id in {file.file_id, *replaces}:
-            _forget(connection, file.feed, file_id, load_no)
-        stored = _insert_rows(connection, file, key_id, as_of)
-        unreadable = _insert_unreadable(connection, file)
-        if stored + unreadable != opened.rows or not is_unchanged():
-            raise UnreadableFile("changed while it was read; run again")
-        usage_months.count(connection, file.feed, file.file_id, load_no)
-        if opened.is_document:
-            feed_links.store(connection, file.feed, file.file_id, key_id, as_of)
-        connection.execute(
-            "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?)",
-            [
-                file.feed,
-                file.file_id,
-                file.source_file,
-                file.format,
-                file.has_phi,
-                opened.rows,
-                unreadable,
-            ],
-        )
+        for file in files:
+            for file_id in {file.stored.file_id, *file.replaces}:
+                _forget(connection, feed, file_id, load_no)
+        stored = _insert_rows(connection, feed, key_id, as_of)
+        sent = sum(file.opened.rows - file.opened.refused for file in files)
+        _insert_unreadable(connection, feed, stored != sent)
+        usage_months.count(connection, feed, file_ids, load_no)
+        unreadable = _count(connection, "unreadable_usage_rows", "1", feed, file_ids)
+        kept = _count(connection, "usage_receipts", "rows", feed, file_ids)
+        for file in files:
+            file_id = file.stored.file_id
+            accounted = kept.get(file_id, 0) + unreadable.get(file_id, 0)
+            if accounted != file.opened.rows or not file.is_unchanged():
+                raise UnreadableFile("changed while it was read; run again")
+            if file.opened.is_document:
+                feed_links.store(connection, feed, file_id, key_id, as_of)
+            connection.execute(
+                "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    *(feed, file_id, file.stored.source_file, file.stored.format),
+                    *(file.stored.has_phi, file.opened.rows),
+                    unreadable.get(file_id, 0),
+                ],
+            )
         connection.commit()
     except duckdb.Error as error:
         _roll_back(connection)
@@ -203,7 +216,24 @@ def store(
     except UnreadableFile:
         _roll_back(connection)
         raise
-    return unreadable
+    return sum(unreadable.values())
+
+
+def _count(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    rows: str,
+    feed: str,
+    file_ids: list[str],
+) -> dict[str, int]:
+    """How many rows a table of schema raw has, or counts, of each file."""
+    counted = connection.execute(
+        f"select file_id, cast(sum({rows}) as bigint) from raw.{table} "
+        "where feed = ? and list_contains(cast(? as varchar[]), file_id) "
+        "group by file_id",
+        [feed, file_ids],
+    )
+    return dict(counted.fetchall())
 
 
 def purged_files(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
@@ -264,7 +294,7 @@ def _forget(
 
 
 def _insert_rows(
-    connection: duckdb.DuckDBPyConnection, file: StoredFile, key_id: str, as_of: date
+    connection: duckdb.DuckDBPyConnection, feed: str, key_id: str, as_of: date
 ) -> int:
     return connection.execute(
         f"""
@@ -274,21 +304,19 @@ def _insert_rows(
                 placed.*,
                 -- Not in the join: on anything but equality it is 1,000 times slower.
                 case
-                    when {may_keep("placed", "customers")} then patients.patient_token
+                    when {may_keep("placed", "patients")} then patients.patient_token
                 end as patient_token,
                 cast(? as varchar) as feed
             from {PLACED} as placed
-            left join {CUSTOMERS} as customers
-                on customers.feed = cast(? as varchar)
-                and placed.place = customers.facility
-            left join {TOKENS} as patients
-                on customers.customer_id = patients.customer_id
+            left join {PATIENTS} as patients
+                on patients.feed = cast(? as varchar)
+                and placed.place = patients.place
                 and placed.patient_id = patients.patient_id
             where placed.broken_column is null
         )
         select
             feed,
-            cast(? as varchar),
+            file_id,
             line,
             event_id,
             event_type,
@@ -303,35 +331,42 @@ def _insert_rows(
             status,
             class,
             code,
-            {", ".join(_HASHES.values())}
+            {", ".join(_HASHES.values())},
+            false
         from judged""",
-        [as_of, as_of, file.feed, file.feed, file.file_id, key_id],
+        [as_of, as_of, feed, feed, key_id],
     ).fetchone()[0]
 
 
-def _insert_unreadable(connection: duckdb.DuckDBPyConnection, file: StoredFile) -> int:
-    return connection.execute(
-        f"""
-        insert into raw.unreadable_usage_rows
-        with refused as (
-            select line, column_name, reason from {REFUSED}
+def _insert_unreadable(
+    connection: duckdb.DuckDBPyConnection, feed: str, has_broken: bool
+) -> None:
+    """Keep the refused lines and, if there are any, the rows without what they need."""
+    broken = f"""
             union all
             select
+                file_id,
+                source_file,
                 line,
                 broken_column,
                 case broken_column
                     when 'status' then 'is neither final nor cancelled'
                     else 'is empty'
                 end
-            from {SENT}
-            where broken_column is not null
+            from {HAND}
+            where broken_column is not null"""
+    connection.execute(
+        f"""
+        insert into raw.unreadable_usage_rows
+        with refused as (
+            select * from {REFUSED_IN_HAND}
+            {broken if has_broken else ""}
         )
-        select cast(? as varchar), cast(? as varchar), cast(? as varchar), line,
-            column_name, reason
+        select cast(? as varchar), file_id, source_file, line, column_name, reason
         from refused
-        order by line""",
-        [file.feed, file.file_id, file.source_file],
-    ).fetchone()[0]
+        order by source_file, line""",
+        [feed],
+    )
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

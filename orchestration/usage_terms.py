@@ -2,7 +2,8 @@
 
 Temporary tables of one load: `usage_customers` (feed, facility as sent → customer_id,
 agreed_through: the last day of the customer's latest agreement that has begun by the
-as-of day), the customers' keys, and per file the rows' facilities and tokens.
+as-of day), the customers' keys, the patients' tokens, and the facilities of the rows in
+hand.
 A row keeps its token if an agreement is in force on any day from its receipt to the
 as-of day, that is if agreed_through is not before its receipt (HP-6).
 """
@@ -12,13 +13,19 @@ from datetime import date
 import duckdb
 
 from orchestration import tokens
-from orchestration.readers.sent_rows import SENT
+from orchestration.readers.rows_in_hand import HAND
 
 CUSTOMERS = "temp.main.usage_customers"
 PLACED = "temp.main.usage_placed"
-TOKENS = "temp.main.usage_tokens"
+PATIENTS = "temp.main.usage_patients"
 CUSTOMER_KEYS = "temp.main.usage_customer_keys"
 _ENCOUNTERS = "temp.main.usage_encounters"
+# Patients come again; of more than these it would cost more to remember than to make.
+_ENOUGH_PATIENTS = 3_000_000
+_NO_ENCOUNTERS = """
+    select cast(null as varchar) as feed, cast(null as varchar) as encounter_id,
+        cast(null as varchar) as facility
+    where false"""
 _OPEN_END = "date '9999-12-31'"
 
 
@@ -83,51 +90,80 @@ def make(
         f"create temp table usage_customer_keys as {tokens.customer_keys(customers)}",
         [token_key],
     )
+    connection.execute(
+        "create temp table usage_patients (feed varchar, place varchar, "
+        "patient_id varchar, customer_id varchar, agreed_through date, "
+        "patient_token varchar)"
+    )
 
 
-def place_rows(
-    connection: duckdb.DuckDBPyConnection, feed: str, is_document: bool = False
-) -> None:
-    """Make of the rows in hand the relation `usage_placed` and the patients' tokens."""
+def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Make of the rows in hand the relation `usage_placed`, and tokens of the patients.
+
+    A patient has a token for each place that has a customer with an agreement; of one
+    customer's places it is the same. So a row finds its token by one join.
+    """
     drop_placed(connection)
-    sent = f"""
-        select distinct cast(? as varchar) as feed, encounter_id from {SENT}
+    lends = connection.execute(
+        f"select 1 from {HAND} where encounter_id is not null limit 1"
+    ).fetchone()
+    if lends:
+        _place_by_encounters(connection, feed)
+    else:
+        connection.execute(
+            f"create temp view usage_placed as select *, facility as place from {HAND}"
+        )
+    kept = connection.execute(f"select count(*) from {PATIENTS}").fetchone()[0]
+    if kept > _ENOUGH_PATIENTS:
+        connection.execute(f"delete from {PATIENTS}")
+    connection.execute(
+        f"""
+        insert into {PATIENTS}
+        with patients as (
+            select distinct cast(? as varchar) as feed, place, patient_id
+            from {PLACED}
+            where patient_id is not null
+        )
+        select
+            patients.feed,
+            patients.place,
+            patients.patient_id,
+            customers.customer_id,
+            customers.agreed_through,
+            {tokens.patient_token("patients.patient_id")}
+        from patients
+        anti join {PATIENTS} as known using (feed, place, patient_id)
+        inner join {CUSTOMERS} as customers
+            on customers.feed = patients.feed and customers.facility = patients.place
+        inner join {CUSTOMER_KEYS} as keys on customers.customer_id = keys.customer_id
+        where customers.agreed_through is not null""",
+        [feed],
+    )
+
+
+def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+    """Procedures without a facility of their own are where their encounter is."""
+    wanted = f"""
+        select distinct cast(? as varchar) as feed, encounter_id from {HAND}
         where encounter_id is not null"""
-    # A document may hold a procedure and its encounter.
+    # Both may be in hand together.
     in_hand = f"""
             union all
             select
-                cast(? as varchar), event_id, facility, received_at, status, 'in hand',
-                line
-            from {SENT}
+                cast(? as varchar), event_id, facility, received_at, status,
+                source_file, line
+            from {HAND}
             where event_type = 'encounter'"""
     connection.execute(
-        "create temp table usage_encounters as "
-        + _latest_encounters(sent, in_hand if is_document else ""),
-        [feed, feed] if is_document else [feed],
+        f"create temp table usage_encounters as {_latest_encounters(wanted, in_hand)}",
+        [feed, feed],
     )
     connection.execute(f"""
         create temp view usage_placed as
         select sent.*, coalesce(sent.facility, encounters.facility) as place
-        from {SENT} as sent
+        from {HAND} as sent
         left join {_ENCOUNTERS} as encounters
             on sent.encounter_id = encounters.encounter_id""")
-    connection.execute(
-        f"""
-        create temp table usage_tokens as
-        with patients as (
-            select distinct customers.customer_id, placed.patient_id
-            from {PLACED} as placed
-            inner join {CUSTOMERS} as customers
-                on customers.feed = cast(? as varchar)
-                and customers.facility = placed.place
-            where placed.patient_id is not null
-                and customers.agreed_through is not null
-        )
-        select customer_id, patient_id, {tokens.patient_token()} as patient_token
-        from patients inner join {CUSTOMER_KEYS} using (customer_id)""",
-        [feed],
-    )
 
 
 def mended_files(
@@ -136,10 +172,13 @@ def mended_files(
     """(feed, file id) of stored rows without their patient that may now have it."""
     withheld = """
         select distinct feed, encounter_id from restricted.usage_rows
-        where is_patient_withheld"""
+        where is_patient_withheld and encounter_id is not null"""
+    lends = connection.execute(f"{withheld} limit 1").fetchone()
+    # Who looks for none would look through all rows that are stored.
+    encounters = _latest_encounters(withheld) if lends else _NO_ENCOUNTERS
     rows = connection.execute(
         f"""
-        with encounters as ({_latest_encounters(withheld)})
+        with encounters as ({encounters})
         select distinct usage_rows.feed, usage_rows.file_id
         from restricted.usage_rows as usage_rows
         left join encounters
@@ -156,14 +195,14 @@ def mended_files(
 
 
 def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what `place_rows` made; raw patient identifiers among it."""
-    connection.execute(f"drop table if exists {TOKENS}")
+    """Drop what `place_rows` made but for the tokens."""
     connection.execute(f"drop view if exists {PLACED}")
     connection.execute(f"drop table if exists {_ENCOUNTERS}")
 
 
 def drop(connection: duckdb.DuckDBPyConnection) -> None:
-    """Drop what `make` made, the customers' keys among it."""
+    """Drop what `make` made, customers' keys and raw patient identifiers among it."""
+    connection.execute(f"drop table if exists {PATIENTS}")
     connection.execute(f"drop table if exists {CUSTOMERS}")
     connection.execute(f"drop table if exists {CUSTOMER_KEYS}")
 

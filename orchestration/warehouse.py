@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import duckdb_extensions
@@ -105,6 +106,23 @@ def _what_is_damaged(home: Home, keys: Keys) -> str:
 def quoted(value: object) -> str:
     """A value as an SQL string literal."""
     return "'" + str(value).replace("'", "''") + "'"
+
+
+def named_rows(
+    connection: duckdb.DuckDBPyConnection, sql: str, values: object = None
+) -> list[dict[str, Any]]:
+    """Rows of a query, each by the names of its columns; `values` as DuckDB takes them:
+    a list, or by name.
+    """
+    result = connection.execute(sql, values)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def remove_database(path: Path) -> None:
+    """A DuckDB file and the log beside it, whether they are there or not."""
+    path.unlink(missing_ok=True)
+    path.with_name(path.name + ".wal").unlink(missing_ok=True)
 
 
 def _why_not(path: Path, name: str, message: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from command_line import billing_command, copied_book  # noqa: F401
+from feed_landing import feeds_of_no_seed  # noqa: F401
 from scenarios import CLOSES, book
 from usage_landing import (  # noqa: F401 (fixtures)
     usage_landing_directory,
@@ -167,3 +168,15 @@ def dunning_sql(
     from dunning_models import compiled
 
     return compiled(tmp_path_factory.mktemp("compiled"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[object]:
+    """One PostgreSQL for all tests of serving; `served.py` empties it for each."""
+    import postgres
+
+    missing = postgres.why_not()
+    if missing:
+        pytest.skip(missing)
+    with postgres.running() as server:
+        yield server

@@ -43,7 +43,7 @@ KILLS = {
     "Loading usage": 4,
     "Building models": 6,
     ISSUING: 6,
-    "Building what the ledger changes": 4,
+    "Building what the issue changes": 4,
     CLOSING: 6,
     "Building what the closing changes": 4,
     "Publishing": 4,

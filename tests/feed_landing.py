@@ -1,17 +1,15 @@
 """A landing directory with feeds, and a warehouse with the tables they need."""
 
-import hashlib
-import hmac
 import json
 from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
+from usage_landing import AS_OF, KEY, land, unreadable
 
-from orchestration import usage_intake
+from orchestration import usage_feeds, usage_intake
 
-AS_OF = date(2026, 6, 30)
-KEY = "a key for tests"
 DATA = Path(__file__).parent / "data"
 
 
@@ -41,10 +39,7 @@ class Feeds:
 
     def land(self, name: str, content: str | bytes) -> Path:
         """Write a file of a feed, e.g. `ehr/Encounter.ndjson`."""
-        path = self.landing / "usage" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
+        return land(self.landing, name, content)
 
     def resources(self, name: str, *resources: dict) -> Path:
         """Write resources as NDJSON."""
@@ -61,10 +56,7 @@ class Feeds:
         ).fetchall()
 
     def unreadable(self) -> list:
-        return self.connection.execute(
-            "select line, column_name, reason from raw.unreadable_usage_rows "
-            "order by source_file, line"
-        ).fetchall()
+        return unreadable(self.connection)
 
     def merged(self) -> dict[str, str]:
         """Of each merged token the one it is counted as."""
@@ -76,7 +68,7 @@ class Feeds:
         return self.connection.execute(statement).fetchall()
 
 
-def token(customer: str, patient: str) -> str:
-    """A patient's token, made without the project."""
-    own = hmac.new(KEY.encode(), customer.encode(), hashlib.sha256).digest()
-    return hmac.new(own, patient.encode(), hashlib.sha256).hexdigest()
+@pytest.fixture(name="feeds")
+def feeds_of_no_seed(tmp_path, monkeypatch) -> Feeds:
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [])
+    return Feeds(tmp_path / "landing")

@@ -10,10 +10,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
+from certificates import write_certificate
+from cryptography import x509
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 AUDIT_EXTENSION = Path("/usr/share/postgresql/15/extension/pgaudit.control")
@@ -157,40 +158,11 @@ def _run(user: str | None, *command: object) -> None:
 
 
 def _certificate(place: Path, user: str | None) -> None:
-    """A certificate for HOST that signs itself."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(key, hashes.SHA256())
-    )
-    (place / "server.crt").write_bytes(
-        certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    private = place / "server.key"
-    private.touch(0o600)
-    private.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    """A certificate for HOST that signs itself, readable where the server runs."""
+    certificate, key = place / "server.crt", place / "server.key"
+    write_certificate(certificate, key, HOST, x509.DNSName(HOST))
     if user is not None:
-        shutil.chown(private, user)
-        shutil.chown(place / "server.crt", user)
+        shutil.chown(key, user)
+        shutil.chown(certificate, user)
     place.chmod(0o711)
-    (place / "server.crt").chmod(0o644)
+    certificate.chmod(0o644)

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from dunning_models import Books
+from dunning_setting import CUSTOMERS, HOLIDAYS, TIERS, land_setting
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,7 +29,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from reference.dunning import Dunning as Account
-from reference.dunning import Step
 from reference.receivables import (
     CREDIT,
     PAYMENT,
@@ -39,24 +39,6 @@ from reference.receivables import (
 )
 
 FIRST = date(2026, 2, 12)
-# Washington's Birthday, after a weekend.
-HOLIDAYS = {date(2026, 2, 16), date(2026, 5, 25)}
-TIERS = {
-    "by amount": [
-        Step(1, 0, Decimal(20), False, "amount"),
-        Step(5, 4, Decimal(20), False, "amount"),
-        Step(9, 4, Decimal(40), True, "amount"),
-    ],
-    "by invoice": [
-        Step(-2, 0, Decimal(0), False, "invoice"),
-        Step(6, 5, Decimal(20), False, "none"),
-    ],
-    "by customer": [
-        Step(2, 0, Decimal(0), False, "customer"),
-        Step(2, 7, Decimal(0), False, "customer"),
-    ],
-}
-CUSTOMERS = {"a": "by amount", "i": "by invoice", "c": "by customer"}
 EXAMPLES = int(os.environ.get("DUNNING_EXAMPLES", "3"))
 
 _customers = st.sampled_from(sorted(CUSTOMERS))
@@ -82,28 +64,7 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
             self.account = Account(
                 tiers=TIERS, holidays=HOLIDAYS, customers=dict(CUSTOMERS)
             )
-            for day in HOLIDAYS:
-                self.books.holiday(day)
-            for tier, steps in TIERS.items():
-                for place, step in enumerate(steps, start=1):
-                    self.books.policy(
-                        dunning_tier=tier,
-                        step=place,
-                        days_past_due=step.days_past_due,
-                        quiet_days=step.quiet_days,
-                        action="reminder",
-                        channel="email",
-                        minimum_balance=step.minimum,
-                        needs_approval=step.needs_approval,
-                        pause_on_dispute=step.pause,
-                    )
-            for customer, tier in CUSTOMERS.items():
-                self.books.land(
-                    "customers",
-                    customer_id=customer,
-                    customer_name=customer,
-                    dunning_tier=tier,
-                )
+            land_setting(self.books)
 
         def name(self, kind: str) -> str:
             self.number += 1

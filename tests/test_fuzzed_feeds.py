@@ -20,7 +20,7 @@ from feed_landing import Feeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration import usage_intake
+from orchestration import usage_feeds
 
 EXAMPLES = int(os.environ.get("BILLING_FUZZ_EXAMPLES", "12"))
 SOME = settings(
@@ -162,7 +162,7 @@ def spoilt(draw: st.DrawFn, pieces: list[bytes]) -> bytes:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_no_row_is_lost_and_nothing_told(name, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [])
     caplog.set_level(logging.DEBUG)
     own_name, pieces = FORMATS[name][0], FORMATS[name][1]()
     runs = itertools.count()
@@ -270,7 +270,7 @@ def _counted(
     feeds.land(f"clinic/{name}", content)
     with pytest.MonkeyPatch.context() as patch:
         sent = {"feed": "clinic", "time_zone": "", "has_phi": "", "format": format_name}
-        patch.setattr(usage_intake, "read_seed", lambda name: [sent])
+        patch.setattr(usage_feeds, "read_seed", lambda name: [sent])
         intake = feeds.load()
     feeds.connection.close()
     assert intake.failed == []

@@ -6,15 +6,10 @@ import shutil
 from datetime import date, datetime
 
 import pytest
-from feed_landing import DATA, Feeds, token
+from feed_landing import DATA
+from usage_landing import token
 
-from orchestration import usage_intake
-
-
-@pytest.fixture
-def feeds(tmp_path, monkeypatch) -> Feeds:
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
-    return Feeds(tmp_path / "landing")
+from orchestration import usage_feeds
 
 
 def fields(segment: str, **values: str) -> str:
@@ -187,7 +182,7 @@ def test_without_admission_the_event_has_its_own_time(feeds):
 def test_a_feed_in_utc_is_taken_to_its_time_zone(feeds, monkeypatch):
     seed = {"feed": "adt", "format": "hl7v2", "has_phi": ""}
     seed["time_zone"] = "America/Chicago"
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [seed])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [seed])
     feeds.land("adt/a.hl7", message(admitted="20260401033000+0000"))
     feeds.load()
     assert feeds.rows("service_date") == [(date(2026, 3, 31),)]  # 22:30 in Chicago

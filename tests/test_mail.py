@@ -6,7 +6,7 @@ it is not among the names of localhost, so the connection must be encrypted.
 
 import ssl
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from certificates import write_certificate
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from mailbox_server import Mailbox, server
 
 from orchestration import dunning_messages
@@ -36,33 +34,11 @@ ELSEWHERE = "127.0.0.2"
 
 def certificate(folder: Path, host: str) -> ssl.SSLContext:
     """A server's context, of an authority of its own at `folder`/ca.pem."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test authority")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ip_address(host))]), False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
+    authority, key = folder / "ca.pem", folder / "key.pem"
+    address = x509.IPAddress(ip_address(host))
+    write_certificate(authority, key, "Test authority", address)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    context.load_cert_chain(authority, key)
     return context
 
 

@@ -105,9 +105,9 @@ def test_a_model_is_plain_sql_that_fits_a_screen(model: Path) -> None:
 
 
 def test_the_project_stays_small() -> None:
-    """Under 120 models and seeds; each costs every run."""
+    """At most 120 models and seeds; each costs every run."""
     seeds = list((PROJECT_DIR / "seeds").glob("*.csv"))
-    assert len(MODELS) + len(seeds) < 120
+    assert len(MODELS) + len(seeds) <= 120
 
 
 def test_every_column_of_a_seed_has_a_type() -> None:

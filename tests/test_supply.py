@@ -48,6 +48,15 @@ def test_what_is_asked_for_is_in_a_lock() -> None:
         assert names <= set(packages(lock)), lock
 
 
+def test_benchmarks_add_packages_and_change_none() -> None:
+    """What both locks have is the same version by the same hashes."""
+    own, more = packages(LOCKS[0]), packages("benchmarks/requirements.txt")
+    added = set(more) - set(own)
+    assert {name: more[name] for name in set(more) & set(own)}.items() <= own.items()
+    assert added == {"polars", "polars-runtime-32"}
+    assert all(more[name][1] for name in added)
+
+
 def test_the_bill_of_materials_is_the_lock(tmp_path: Path) -> None:
     tool = PROJECT_DIR / ".venv-supply" / "bin" / "python"
     if not tool.exists():

@@ -37,10 +37,10 @@ RESULTS = {
     "quality.usage_outcomes": "*",
     "quality.intake_files": "*",
     "quality.rejected_usage": "*",
-    "restricted.rejected_usage": "*",
+    "restricted.rejected_usage": "* exclude (inputs, event_month)",
     "restricted.billable_usage": "*",
     "restricted.int_patient_units": "*",
-    "restricted.usage_events": "* exclude (inputs, event_month)",
+    "restricted.usage_events": "* exclude (event_month)",
 }
 MODELS = {"restricted.rejected_usage": "rejected_events"}
 
@@ -122,11 +122,11 @@ class Usage:
     def remade(self, as_of: date) -> set[date]:
         """Build and give the months that were made again."""
         with open_files(self.home, self.keys) as connection:
-            connection.execute("update restricted.usage_events set code = 'stood'")
+            connection.execute("update restricted.daily_usage set code = 'stood'")
         self.build(as_of)
         with open_files(self.home, self.keys) as connection:
             months = connection.execute(
-                "select distinct event_month from restricted.usage_events "
+                "select distinct event_month from restricted.daily_usage "
                 "where code <> 'stood'"
             ).fetchall()
         return {month for (month,) in months}
@@ -214,6 +214,25 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
         date(2026, 3, 5),
         date(2026, 3, 7),
     ]
+
+
+def test_rows_that_another_engine_hashed_are_hashed_anew(usage: Usage) -> None:
+    usage.land("ehr/1.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-11,1,final,")
+    usage.land("ehr/2.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-12,1,final,")
+    made = usage.build(date(2026, 1, 31))
+    with open_files(usage.home, usage.keys) as connection:
+        connection.execute(
+            "update restricted.usage_rows set event_hash = line, is_repeated = false"
+        )
+        connection.execute("update raw.usage_hashing set engine = '0.1'")
+    # Sent a third time, cancelled: it is the same event still.
+    usage.land(
+        "ehr/3.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-13,1,cancelled,"
+    )
+    assert len(made["restricted.billable_usage"]) == 1
+    grown = usage.build(date(2026, 1, 31))
+    assert len(grown["restricted.usage_events"]) == 1
+    assert grown["restricted.billable_usage"] == []
 
 
 def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None:

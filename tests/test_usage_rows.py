@@ -34,7 +34,7 @@ def test_an_event_is_kept_with_its_types_and_a_token(warehouse, landing):
     )
     intake = load(warehouse, landing)
     file_id = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert rows(warehouse, "* exclude (event_hash, encounter_hash)") == [
+    assert rows(warehouse, "* exclude (event_hash, encounter_hash, is_repeated)") == [
         ("clinic", file_id, 2, "e1", "procedure", "0042", None)
         + (token("lakeside", "p-7"), token_key_id(KEY), False, date(2026, 5, 31))
         + (datetime(2026, 6, 1, 6), Decimal("2.5"), "cancelled", "AMB", "99284")

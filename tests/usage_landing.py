@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import usage_intake
+from orchestration import usage_feeds, usage_intake
 
 AS_OF = date(2026, 6, 30)
 KEY = "a key for tests"
@@ -18,7 +18,7 @@ FULL = f"{HEADER},received_at,quantity,status,class,code"
 
 @pytest.fixture(name="landing")
 def usage_landing_directory(tmp_path, monkeypatch):
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [])
     (tmp_path / "landing" / "usage").mkdir(parents=True)
     return tmp_path / "landing"
 
@@ -58,7 +58,7 @@ def land(landing: Path, name: str, content: str | bytes) -> Path:
 
 def seed(monkeypatch, **row):
     sent = {"feed": "clinic", "format": "", "time_zone": "", "has_phi": ""} | row
-    monkeypatch.setattr(usage_intake, "read_seed", lambda name: [sent])
+    monkeypatch.setattr(usage_feeds, "read_seed", lambda name: [sent])
 
 
 def load(warehouse, landing, as_of=AS_OF, key=KEY):
@@ -80,5 +80,6 @@ def unreadable(warehouse):
 
 
 def token(customer: str, patient: str, key: str = KEY) -> str:
+    """A patient's token, made without the project."""
     own = hmac.new(key.encode(), customer.encode(), hashlib.sha256).digest()
     return hmac.new(own, patient.encode(), hashlib.sha256).hexdigest()

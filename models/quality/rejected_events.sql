@@ -2,12 +2,18 @@
 -- be.
 with
 
-events as (
-    select * from {{ ref('usage_events') }}
+kinds as (
+    select *
+    from {{ ref('rejected_kinds') }}
+    where event_month not in (select event_month from {{ this }})
 ),
 
-usage as (
-    select * from {{ ref('attributed_usage') }}
+receipt_days as (
+    select * from {{ ref('int_receipt_days') }}
+),
+
+events as (
+    select * from {{ ref('usage_events') }}
 ),
 
 rejected as (
@@ -24,22 +30,20 @@ rejected as (
         events.quantity,
         events.service_date,
         events.received_on,
-        usage.outcome as reason
+        kinds.reason,
+        kinds.inputs,
+        events.event_month
     from events
-    inner join usage
+    left join receipt_days on events.received_on = receipt_days.received_on
+    inner join kinds
         on
-            events.event_month = usage.event_month
-            and events.feed = usage.feed
-            and events.file_id = usage.file_id
-            and events.facility = usage.facility
-            and events.event_type = usage.event_type
-            and events.counted_class = usage.class
-            and events.counted_code = usage.code
-            and events.obstacle = usage.obstacle
-            and events.has_patient = usage.has_patient
-            and events.service_date is not distinct from usage.service_date
-            and events.received_on is not distinct from usage.received_on
-    where {{ is_rejection('usage.outcome') }}
+            events.event_month = kinds.event_month
+            and events.feed = kinds.feed
+            and events.file_id = kinds.file_id
+            and events.facility = kinds.facility
+            and events.obstacle = kinds.obstacle
+            and events.service_date is not distinct from kinds.service_date
+            and receipt_days.received_after is not distinct from kinds.received_after
 )
 
 select * from rejected

@@ -12,6 +12,7 @@ known as (
         file_id,
         event_month,
         service_month,
+        received_on,
         rows as event_rows,
         last_service_date,
         load_no,

@@ -6,15 +6,10 @@ landed as (
     select * from {{ source('restricted', 'usage_rows') }}
 ),
 
-files as (
-    select * from {{ ref('stg_usage_files') }}
-),
-
 marked as (
     select
         landed.feed,
         landed.file_id,
-        files.source_file,
         landed.line,
         landed.event_id,
         landed.event_type,
@@ -30,12 +25,11 @@ marked as (
         landed.event_hash,
         landed.encounter_hash,
         landed.event_month,
+        landed.is_repeated,
         coalesce(
             cast(landed.received_at as date), landed.service_date
         ) as received_on
     from landed
-    inner join files
-        on landed.feed = files.feed and landed.file_id = files.file_id
 ),
 
 known as (

@@ -75,7 +75,7 @@ judged as (
         located.events,
         located.quantity,
         located.service_date,
-        located.received_on,
+        located.received_after,
         located.event_month
     from located
     left join contracted

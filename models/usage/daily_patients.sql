@@ -2,16 +2,23 @@
 -- them apart) and patient, of the types that some line counts patients of (U8).
 with
 
-months as (
-    select *
-    from {{ ref('usage_months') }}
-    where event_month not in (select event_month from {{ this }})
-),
-
 counted_types as (
     select distinct event_type
     from {{ ref('int_usage_meters') }}
     where aggregation = 'distinct_patients'
+),
+
+-- None, and no usage is read, if no line counts patients.
+months as (
+    select *
+    from {{ ref('usage_months') }}
+    where
+        event_month not in (select event_month from {{ this }})
+        and exists (select 1 from counted_types)
+),
+
+receipt_days as (
+    select * from {{ ref('int_receipt_days') }}
 ),
 
 patients as (
@@ -23,12 +30,13 @@ patients as (
         events.counted_class as class,
         events.counted_code as code,
         events.patient_token,
-        events.inputs,
+        months.inputs,
         events.service_date,
-        events.received_on,
+        receipt_days.received_after,
         events.event_month
     from {{ ref('usage_events') }} as events
     inner join months on events.event_month = months.event_month
+    left join receipt_days on events.received_on = receipt_days.received_on
     inner join counted_types on events.event_type = counted_types.event_type
     where events.obstacle = '' and events.patient_token is not null
 )

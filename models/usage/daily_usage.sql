@@ -1,11 +1,16 @@
 -- One row per feed, file, facility as sent, day, type, class and code (where a meter tells
--- them apart) and whether a patient is named: events and their quantity.
+-- them apart), whether a patient is named and which agreements had ended when it came:
+-- events and their quantity.
 with
 
 months as (
     select *
     from {{ ref('usage_months') }}
     where event_month not in (select event_month from {{ this }})
+),
+
+receipt_days as (
+    select * from {{ ref('int_receipt_days') }}
 ),
 
 counted as (
@@ -17,15 +22,15 @@ counted as (
         events.counted_class as class,
         events.counted_code as code,
         events.obstacle,
-        events.inputs,
         count(*) as events,
         cast(sum(events.quantity) as decimal(18, 4)) as quantity,
         events.has_patient,
         events.service_date,
-        events.received_on,
+        receipt_days.received_after,
         events.event_month
     from {{ ref('usage_events') }} as events
-    inner join months on events.event_month = months.event_month
+    left join receipt_days on events.received_on = receipt_days.received_on
+    where events.event_month in (select event_month from months)
     group by
         events.feed,
         events.file_id,
@@ -34,11 +39,14 @@ counted as (
         events.counted_class,
         events.counted_code,
         events.obstacle,
-        events.inputs,
         events.has_patient,
         events.service_date,
-        events.received_on,
+        receipt_days.received_after,
         events.event_month
 )
 
-select * from counted
+select
+    counted.*,
+    months.inputs
+from counted
+inner join months on counted.event_month = months.event_month

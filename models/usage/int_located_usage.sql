@@ -39,7 +39,7 @@ located as (
                 files.has_phi
                 and (
                     agreements.agreed_through is null
-                    or agreements.agreed_through < usage.received_on
+                    or agreements.agreed_through <= usage.received_after
                 )
                 then 'no_baa'
         end as found

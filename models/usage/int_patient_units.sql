@@ -40,7 +40,7 @@ seen as (
             and patients.file_id = usage.file_id
             and patients.facility = usage.facility
             and patients.service_date = usage.service_date
-            and patients.received_on is not distinct from usage.received_on
+            and patients.received_after is not distinct from usage.received_after
             and patients.event_type = usage.event_type
             and patients.class = usage.class
             and patients.code = usage.code

@@ -1,42 +1,43 @@
 -- One row per feed and event id: of the rows known, the one received last (U1, UE-2).
--- Made month by month: rows that decide about one another are of one month.
+-- Rows that decide about one another are of one month.
 with
 
-months as (
-    select *
-    from {{ ref('usage_months') }}
-    where event_month not in (select event_month from {{ this }})
+-- What a meter asks for by name.
+metered_classes as (
+    select distinct
+        event_type,
+        {{ each_listed('classes') }} as class
+    from {{ ref('meters') }}
+    where classes is not null
 ),
 
-meters as (
-    select * from {{ ref('meters') }}
+metered_codes as (
+    select distinct
+        event_type,
+        {{ each_listed('codes') }} as code
+    from {{ ref('meters') }}
+    where codes is not null
 ),
 
--- Few events have several rows; they alone are ranked.
-repeated as (
-    select usage_rows.event_hash
-    from {{ ref('stg_usage_rows') }} as usage_rows
-    inner join months on usage_rows.event_month = months.event_month
-    where usage_rows.is_known
-    group by usage_rows.event_hash
-    having count(*) > 1
+files as (
+    select * from {{ ref('stg_usage_files') }}
 ),
 
+-- Events of several rows alone are ranked.
 ranked as (
     select
         usage_rows.*,
-        {{ recency('usage_rows') }} as recency
+        {{ recency('usage_rows', 'files') }} as recency
     from {{ ref('stg_usage_rows') }} as usage_rows
-    inner join repeated on usage_rows.event_hash = repeated.event_hash
-    where usage_rows.is_known
+    inner join files
+        on usage_rows.feed = files.feed and usage_rows.file_id = files.file_id
+    where usage_rows.is_known and usage_rows.is_repeated
 ),
 
 latest as (
     select {{ columns_of_usage('usage_rows') }}
     from {{ ref('stg_usage_rows') }} as usage_rows
-    inner join months on usage_rows.event_month = months.event_month
-    left join repeated on usage_rows.event_hash = repeated.event_hash
-    where usage_rows.is_known and repeated.event_hash is null
+    where usage_rows.is_known and not usage_rows.is_repeated
     union all
     select {{ columns_of_usage('ranked') }}
     from ranked
@@ -45,10 +46,9 @@ latest as (
 
 -- Of procedures without a facility of their own.
 wanted as (
-    select distinct usage_rows.encounter_hash
-    from {{ ref('stg_usage_rows') }} as usage_rows
-    inner join months on usage_rows.event_month = months.event_month
-    where usage_rows.encounter_hash is not null
+    select distinct encounter_hash
+    from {{ ref('stg_usage_rows') }}
+    where encounter_hash is not null
 ),
 
 encounters as (
@@ -57,9 +57,11 @@ encounters as (
         usage_rows.event_id,
         usage_rows.event_type,
         usage_rows.facility,
-        {{ recency('usage_rows') }} as recency
+        {{ recency('usage_rows', 'files') }} as recency
     from {{ ref('stg_usage_rows') }} as usage_rows
     inner join wanted on usage_rows.event_hash = wanted.encounter_hash
+    inner join files
+        on usage_rows.feed = files.feed and usage_rows.file_id = files.file_id
     where usage_rows.is_known
 ),
 
@@ -68,10 +70,8 @@ located as (
         {{ columns_of_usage('latest', without=['facility', 'class', 'code']) }},
         coalesce(latest.facility, encounters.facility) as facility,
         coalesce(latest.class, '') as class,
-        coalesce(latest.code, '') as code,
-        months.inputs
+        coalesce(latest.code, '') as code
     from latest
-    inner join months on latest.event_month = months.event_month
     left join encounters
         on
             latest.encounter_id = encounters.event_id
@@ -82,26 +82,32 @@ located as (
 
 judged as (
     select
-        feed,
-        event_id,
-        file_id,
-        line,
-        event_type,
-        coalesce(facility, '') as facility,
-        patient_token,
-        class,
-        code,
-        {{ if_metered('class', 'classes', 'located') }} as counted_class,
-        {{ if_metered('code', 'codes', 'located') }} as counted_code,
-        status,
-        {{ obstacle() }} as obstacle,
-        inputs,
-        quantity,
-        patient_token is not null as has_patient,
-        service_date,
-        received_on,
-        event_month
+        located.feed,
+        located.event_id,
+        located.file_id,
+        located.line,
+        located.event_type,
+        coalesce(located.facility, '') as facility,
+        located.patient_token,
+        located.class,
+        located.code,
+        coalesce(metered_classes.class, '') as counted_class,
+        coalesce(metered_codes.code, '') as counted_code,
+        {{ obstacle('located') }} as obstacle,
+        located.quantity,
+        located.patient_token is not null as has_patient,
+        located.service_date,
+        located.received_on,
+        located.event_month
     from located
+    left join metered_classes
+        on
+            located.event_type = metered_classes.event_type
+            and located.class = metered_classes.class
+    left join metered_codes
+        on
+            located.event_type = metered_codes.event_type
+            and located.code = metered_codes.code
 )
 
 select * from judged

@@ -28,7 +28,7 @@ settings as (
     select
         {{ code_of(
             ['stg_usage_rows', 'usage_events', 'daily_usage', 'daily_patients'],
-            [obstacle(), recency('usage_rows'), if_metered('class', 'classes', 'located')]
+            [obstacle('located'), recency('usage_rows', 'files')]
         ) }} as setting
 ),
 
@@ -49,13 +49,33 @@ months as (
         ) as horizon
     from receipts
     group by event_month
+),
+
+ended_agreements as (
+    select distinct
+        receipts.event_month,
+        cast(receipt_days.received_after as varchar) as received_after
+    from receipts
+    inner join {{ ref('int_receipt_days') }} as receipt_days
+        on receipts.received_on = receipt_days.received_on
+    where receipts.is_known
+),
+
+endings as (
+    select
+        event_month,
+        {{ all_in_one_text('received_after') }} as ended
+    from ended_agreements
+    group by event_month
 )
 
 select
     months.event_month,
     {{ joined_key([
-        'months.load_no', 'months.known', 'months.horizon', 'all_settings.setting'
+        'months.load_no', 'months.known', 'months.horizon', 'endings.ended',
+        'all_settings.setting'
     ]) }} as inputs
 from months
 cross join all_settings
+left join endings on months.event_month = endings.event_month
 where months.known > 0

@@ -63,10 +63,15 @@ def columns_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
     return Columns(path, {}, ())
 
 
-def parquet_relation(path: Path) -> str:
-    """SQL that reads a Parquet file, with its rows' ordinals from 0."""
+def parquet_relation(paths: list[Path]) -> str:
+    """SQL that reads Parquet files of the same columns.
+
+    Beside these it gives each row's file as `landed_path`, and its ordinal there from 0
+    as `file_row_number`.
+    """
+    listed = ", ".join(map(sql_path, paths))
     return (
-        f"read_parquet({sql_path(path)}, file_row_number = true, "
+        f"read_parquet([{listed}], file_row_number = true, filename = 'landed_path', "
         "hive_partitioning = false)"
     )
 
@@ -103,7 +108,8 @@ def _csv_columns(path: Path) -> Columns:
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
     try:
         described = connection.execute(
-            f"describe select * exclude (file_row_number) from {parquet_relation(path)}"
+            "describe select * exclude (file_row_number, landed_path) "
+            f"from {parquet_relation([path])}"
         ).fetchall()
     except duckdb.Error:
         # The engine's own message may quote what stands in the file.

@@ -8,6 +8,7 @@ Documents (`document_rows`) have more relations of that kind.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -40,11 +41,24 @@ _OUT_OF_ROOM = ("No space left", "write", "File too large")
 
 
 @dataclass(frozen=True)
+class ParquetRows:
+    """Rows of a Parquet file: SQL of what is selected, and the file's columns.
+
+    Files of which both are the same can be read by one statement.
+    """
+
+    path: Path
+    selected: str
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class Opened:
     """`rows` counts every record of the file, `refused` those that are no rows.
 
     `is_document`: there are PLACES, PLACE_USES and MERGES. `left_out` counts by their
     type what the file holds beside usage; `warnings` go on after the file's name.
+    `parquet` tells how to read the rows without the two relations, if that can be.
     """
 
     rows: int
@@ -52,6 +66,7 @@ class Opened:
     is_document: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     warnings: list[str] = field(default_factory=list)
+    parquet: ParquetRows | None = None
 
 
 def open_rows(
@@ -108,16 +123,23 @@ def _open_parquet(
         ).fetchone()[0],
     )
     make_refused(connection)
-    connection.execute(f"""
-        create temp view usage_sent as
-        select file_row_number + 1 as line, {_listed(selection)}
-        from {parquet_relation(columns.path)}""")
+    selected = f"file_row_number + 1 as line, {_listed(selection)}"
+    connection.execute(
+        f"create temp view usage_sent as select {selected} "
+        f"from {parquet_relation([columns.path])}"
+    )
     rows = connection.execute(
         "select sum(num_rows) from parquet_file_metadata("
         + sql_path(columns.path)
         + ")"
     ).fetchone()[0]
-    return Opened(rows=int(rows), refused=0)
+    return Opened(
+        rows=int(rows),
+        refused=0,
+        parquet=ParquetRows(
+            columns.path, selected, tuple(sorted(columns.names.values()))
+        ),
+    )
 
 
 def _open_csv(

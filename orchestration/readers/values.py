@@ -54,6 +54,10 @@ def received_mark(column: str, kind: str) -> str:
 
 def quantity(column: str, kind: str) -> str:
     """SQL of a plain decimal above 0 with at most 4 decimals; empty is 1."""
+    if kind == "DECIMAL(18,4)":
+        # Nothing but its sign can be wrong; as text it would cost ten times more.
+        known = f"coalesce({column}, cast(1 as decimal(18, 4)))"
+        return f"case when {known} > 0 then {known} end"
     return written_quantity(_trimmed(column, kind))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from orchestration.ledger_chain import LINE
+from orchestration.warehouse import named_rows
 from orchestration.wording import wrapped
 
 Row = dict[str, Any]
@@ -22,9 +23,7 @@ class Book:
         self.connection = connection
 
     def rows(self, sql: str, **parameters: object) -> list[Row]:
-        result = self.connection.execute(sql, parameters)
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return named_rows(self.connection, sql, parameters)
 
     def row(self, sql: str, **parameters: object) -> Row | None:
         found = self.rows(sql, **parameters)

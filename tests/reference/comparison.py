@@ -82,9 +82,9 @@ def _written(row: tuple) -> str:
 def model_book(close: Close) -> Book:
     """The model's documents, lines with their shares, progress, outcome counts."""
     return Book(
-        documents=Counter(_document_row(document) for document in close.documents),
+        documents=Counter(document_row(document) for document in close.documents),
         lines=Counter(
-            (*_document_row(document)[:5], *_line_row(line))
+            (*document_row(document)[:5], *line_row(line), _shares(line))
             for document in close.documents
             for line in document.lines
         ),
@@ -103,7 +103,8 @@ def model_book(close: Close) -> Book:
     )
 
 
-def _document_row(document: Document) -> tuple:
+def document_row(document: Document) -> tuple:
+    """The values of DOCUMENT_COLUMNS."""
     return (
         document.customer_id,
         document.invoice_group,
@@ -117,7 +118,8 @@ def _document_row(document: Document) -> tuple:
     )
 
 
-def _line_row(line: DocumentLine) -> tuple:
+def line_row(line: DocumentLine) -> tuple:
+    """The values of LINE_COLUMNS."""
     charge = line.charge
     return (
         charge.contract_id,
@@ -135,8 +137,11 @@ def _line_row(line: DocumentLine) -> tuple:
         line.quantity,
         charge.unit_price,
         line.amount,
-        tuple((f, *share) for f, share in sorted(line.shares.items())),
     )
+
+
+def _shares(line: DocumentLine) -> tuple:
+    return tuple((f, *share) for f, share in sorted(line.shares.items()))
 
 
 def published_book(home: Path) -> Book:

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from reference import Close, Document, DocumentLine, Landing, Ledger, bill
+from reference.comparison import document_row, line_row
 from reference.progress import Progress
 from reference.receivables_comparison import (
     AGING_COLUMNS,
@@ -157,15 +158,7 @@ class PublishedModel:
             rows["invoices"].append(
                 (
                     number,
-                    document.customer_id,
-                    document.invoice_group,
-                    document.currency,
-                    document.invoice_date,
-                    document.number,
-                    document.document_type,
-                    document.due_date,
-                    document.po_number,
-                    document.total,
+                    *document_row(document),
                     *owed.get(document.number, (None,) * 6),
                 )
             )
@@ -174,27 +167,7 @@ class PublishedModel:
     def _lines(self, rows: Rows, number: int, document: Document) -> None:
         for line_number, booked in enumerate(document.lines, start=1):
             line = self.spoil(booked)
-            charge = line.charge
-            row = (
-                number,
-                line_number,
-                charge.contract_id,
-                charge.line_id,
-                charge.milestone_id,
-                charge.commitment_id,
-                charge.line_type,
-                charge.product_id,
-                line.is_adjustment,
-                line.reverses,
-                charge.service_start,
-                charge.service_end,
-                charge.meter,
-                charge.tier,
-                line.quantity,
-                charge.unit_price,
-                line.amount,
-            )
-            rows["invoice_lines"].append(row)
+            rows["invoice_lines"].append((number, line_number, *line_row(line)))
             rows["invoice_line_facilities"] += [
                 (number, line_number, facility, *share)
                 for facility, share in line.shares.items()
