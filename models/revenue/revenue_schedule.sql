@@ -43,38 +43,43 @@ amounts as (
     group by charge_key, revenue_month
 ),
 
-described as (
+owed as (
     select
         charges.charge_key,
         contracts.customer_id,
         {{ revenue_details('charges') }},
         contracts.currency,
         charges.service_from as service_start,
-        {{ plus_days('charges.service_to', -1) }} as service_end,
-        0 as age
+        {{ plus_days('charges.service_to', -1) }} as service_end
     from charges
     inner join contracts on charges.contract_id = contracts.contract_id
-    union all
+),
+
+owed_no_more as (
     select
-        charge_key,
-        customer_id,
-        {{ revenue_details('posted') }},
-        currency,
-        service_start,
-        service_end,
+        posted.*,
         row_number() over (
-            partition by charge_key order by closing_no desc, revenue_month desc
+            partition by posted.charge_key
+            order by posted.closing_no desc, posted.revenue_month desc
         ) as age
     from posted
+    left join owed on posted.charge_key = owed.charge_key
+    where owed.charge_key is null
 ),
 
 -- A charge is as it is due; one that is owed no more is as it was posted last.
 latest as (
+    select * from owed
+    union all
     select
-        *,
-        row_number() over (partition by charge_key order by age) as place
-    from described
-    where age <= 1
+        charge_key,
+        customer_id,
+        {{ revenue_details('owed_no_more') }},
+        currency,
+        service_start,
+        service_end
+    from owed_no_more
+    where age = 1
 )
 
 select
@@ -88,5 +93,5 @@ select
     latest.service_end,
     amounts.revenue_month
 from amounts
-inner join latest on amounts.charge_key = latest.charge_key and latest.place = 1
+inner join latest on amounts.charge_key = latest.charge_key
 where amounts.amount <> 0

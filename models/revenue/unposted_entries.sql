@@ -72,6 +72,7 @@ differences as (
 described as (
     select {{ entry_details() }}, product_id, is_booked_by_close, 0 as entries
     from due
+    where source_key in (select source_key from differences)
     union all
     select
         {{ entry_details() }},
@@ -79,6 +80,7 @@ described as (
         kind in ('recognition', 'unbilled', 'unbilled_reversal') as is_booked_by_close,
         count(*) over (partition by source_key) as entries
     from booked
+    where source_key in (select source_key from differences)
 ),
 
 -- As it is due; what is due no more is as it was booked.

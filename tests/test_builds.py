@@ -1,0 +1,54 @@
+"""Builds of one run: what is made again after an issue or a close, and what is not."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration.home import Home
+from orchestration.keys import Keys
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    monkeypatch.setenv("BILLING_HOME", str(tmp_path))
+    made = Home(tmp_path)
+    made.create()
+    Keys.of(made).hand_to_dbt(made)
+    return made
+
+
+def test_what_is_built_again_leaves_out_views_and_no_check(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dbt.cli.main import dbtRunner
+
+    from orchestration import dbt_project, model_assets
+    from orchestration.billing_run import BillingRun
+    from orchestration.invoice_assets import _CLOSED
+
+    asked: dict[str, tuple[str, ...]] = {}
+
+    def note(select: str, variables: dict, count: object, target: object, options):
+        asked[select] = tuple(options)
+        return []
+
+    monkeypatch.setattr(dbt_project, "build", note)
+    run = BillingRun(home=str(home.path))
+    for select in ("source:ledger+", _CLOSED):
+        model_assets.build_again(run, select, "again")
+
+    nodes = dbt_project.manifest().nodes
+
+    def selected(select: str, options: tuple[str, ...] = ()) -> set[str]:
+        arguments = ["ls", "--quiet", "--output", "json", "--output-keys", "unique_id"]
+        arguments += ["--exclude-resource-type", "unit_test"]
+        runner = dbtRunner(manifest=dbt_project.manifest())
+        arguments += ["--select", *select.split(), *options]
+        rows = dbt_project._invoke(runner, arguments, None).result
+        return {id for id in nodes if any(f'"{id}"' in row for row in rows)}
+
+    for select, options in asked.items():
+        left_out = selected(select) - selected(select, options)
+        assert left_out, select
+        kinds = {nodes[id].config.materialized for id in left_out}
+        assert kinds == {"view"}, select
