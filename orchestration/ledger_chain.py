@@ -7,7 +7,6 @@ record before it, whatever its kind. The hash that no record follows is the head
 """
 
 import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -16,6 +15,8 @@ import pyarrow
 
 FIRST_HASH = "0" * 64
 _BATCH = 100_000
+# More would hold more of their text in memory.
+INVOICES_AT_ONCE = 5_000
 
 HEADER = (
     "invoice_number, document_type, customer_id, customer_name, bill_to_name, "
@@ -124,15 +125,19 @@ def next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) 
 
 def content_hashes(
     connection: duckdb.DuckDBPyConnection,
-    headers: Iterable[tuple],
+    headers: Sequence[tuple],
     previous: str,
 ) -> list[tuple[str, str]]:
     """For each header, in order: the hash before it and its own content hash (A5)."""
     hashes = []
-    for text in invoice_texts(connection, list(headers)):
-        own = invoice_hash(text, previous)
-        hashes.append((previous, own))
-        previous = own
+    # Some at a time: the texts of all may be larger than all else in memory.
+    for first in range(0, len(headers), INVOICES_AT_ONCE):
+        for text in invoice_texts(
+            connection, headers[first : first + INVOICES_AT_ONCE]
+        ):
+            own = invoice_hash(text, previous)
+            hashes.append((previous, own))
+            previous = own
     return hashes
 
 
@@ -209,8 +214,11 @@ def _canonical_sql(
         if types[name] == "VARCHAR"
     ]
     # Hardly any text has such a character: to look for it once is cheaper.
+    found = " or ".join(
+        f"contains(concat({', '.join(texts)}), chr({code}))" for code in (92, 9, 10)
+    )
     return (
-        f"case when regexp_matches(concat({', '.join(texts)}), '[\\\\\\t\\n]') "
+        f"case when {found} "
         f"then concat_ws(chr(9), {', '.join(escaped)}) "
         f"else concat_ws(chr(9), {', '.join(plain)}) end || chr(10)"
     )
@@ -220,16 +228,12 @@ def _texts(connection, columns, table, order, numbers) -> dict[str, str]:
     """The canonical text of an invoice's rows, by its number."""
     row = _canonical_sql(connection, table, columns)
     result = connection.execute(
-        f"select invoice_number, {row} from ledger.book.{table} "
-        "where invoice_number in (select unnest($1)) "
-        f"order by invoice_number, {order}",
+        f"select invoice_number, string_agg({row}, '' order by {order}) "
+        f"from ledger.book.{table} "
+        "where invoice_number in (select unnest($1)) group by invoice_number",
         [numbers],
     )
-    texts: dict[str, list[str]] = defaultdict(list)
-    while rows := result.fetchmany(_BATCH):
-        for number, text in rows:
-            texts[number].append(text)
-    return {number: "".join(of_invoice) for number, of_invoice in texts.items()}
+    return dict(result.fetchall())
 
 
 def rows_digest(

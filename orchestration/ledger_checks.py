@@ -16,6 +16,7 @@ from orchestration.ledger_chain import (
     FIRST_HASH,
     HEADER,
     INPUT,
+    INVOICES_AT_ONCE,
     POSTED,
     PURGED,
     RECORDS,
@@ -50,7 +51,6 @@ _WORDS = {
     "kept_publications": "kept publication",
     "notice_events": "notice event",
 }
-_INVOICES_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ def invoice_problems(
         f"select {HEADER}, previous_hash, content_hash from ledger.book.invoices "
         "order by issue_no, invoice_number"
     ).fetchall()
-    for start in range(0, len(invoices), _INVOICES_AT_ONCE):
-        some = invoices[start : start + _INVOICES_AT_ONCE]
+    for start in range(0, len(invoices), INVOICES_AT_ONCE):
+        some = invoices[start : start + INVOICES_AT_ONCE]
         texts = invoice_texts(connection, [header for *header, _, _ in some])
         for (number, *_, before, booked), text in zip(some, texts, strict=True):
             if invoice_hash(text, before) != booked:
