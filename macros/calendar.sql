@@ -23,6 +23,22 @@
     cast(nullif('{{ var("close_month") }}', '') as date)
 {%- endmacro %}
 
+{#-
+The months of a relation `calendar` that any span of days touches: compared with every
+span, the calendar should be no longer than it has to.
+-#}
+{% macro months_of_spans(spans, first_day, day_after) -%}
+    select calendar.*
+    from calendar
+    inner join (
+        select min({{ first_day }}) as first_day, max({{ day_after }}) as day_after
+        from {{ spans }}
+    ) as reach
+        on
+            calendar.month_end > reach.first_day
+            and calendar.month_start < reach.day_after
+{%- endmacro %}
+
 {#- Whole numbers from 0 to below `count`, one row each, as column `days`. -#}
 {% macro days_ahead(count) -%}
     select * from (values

@@ -80,7 +80,36 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
     feed_links.make_tables(connection)
+    _complete_rows(connection)
     _hash_anew(connection)
+
+
+def _complete_rows(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give rows that an earlier version stored the columns they lack."""
+    columns = connection.execute("describe restricted.usage_rows").fetchall()
+    kinds = {name: kind for name, kind, *_ in columns}
+    if "is_repeated" in kinds:
+        return
+    connection.begin()
+    for name, kind in (
+        *(("event_hash", "ubigint"), ("encounter_hash", "ubigint")),
+        *(("event_month", "date"), ("is_repeated", "boolean default false")),
+    ):
+        connection.execute(
+            f"alter table restricted.usage_rows add column if not exists {name} {kind}"
+        )
+    if "event_month" not in kinds:
+        month = _HASHES["event_month"]
+        connection.execute(f"update restricted.usage_rows set event_month = {month}")
+        files: dict[str, list[str]] = {}
+        for feed, file_id in connection.execute(
+            "select feed, file_id from raw.usage_files"
+        ).fetchall():
+            files.setdefault(feed, []).append(file_id)
+        load_no = usage_months.next_load(connection)
+        for feed, file_ids in files.items():
+            usage_months.count(connection, feed, file_ids, load_no)
+    connection.commit()
 
 
 def _hash_anew(connection: duckdb.DuckDBPyConnection) -> None:

@@ -24,7 +24,7 @@ def test_what_is_built_again_leaves_out_views_and_no_check(
 
     from orchestration import dbt_project, model_assets
     from orchestration.billing_run import BillingRun
-    from orchestration.invoice_assets import _CLOSED
+    from orchestration.invoice_assets import _CLOSED, _ISSUED
 
     asked: dict[str, tuple[str, ...]] = {}
 
@@ -34,7 +34,7 @@ def test_what_is_built_again_leaves_out_views_and_no_check(
 
     monkeypatch.setattr(dbt_project, "build", note)
     run = BillingRun(home=str(home.path))
-    for select in ("source:ledger+", _CLOSED):
+    for select in (_ISSUED, _CLOSED):
         model_assets.build_again(run, select, "again")
 
     nodes = dbt_project.manifest().nodes
@@ -52,3 +52,15 @@ def test_what_is_built_again_leaves_out_views_and_no_check(
         assert left_out, select
         kinds = {nodes[id].config.materialized for id in left_out}
         assert kinds == {"view"}, select
+
+
+def test_what_is_made_by_month_is_made_again_when_its_sql_is_another(
+    home: Home,
+) -> None:
+    from orchestration import dbt_project
+
+    nodes = dbt_project.manifest().nodes.values()
+    names = {n.name for n in nodes if n.config.materialized == "by_month"}
+    assert names == {"daily_usage", "daily_patients", "rejected_events"}
+    (months,) = (node for node in nodes if node.name == "usage_months")
+    assert all(f"'{name}'" in months.raw_code for name in names)

@@ -235,6 +235,43 @@ def test_rows_that_another_engine_hashed_are_hashed_anew(usage: Usage) -> None:
     assert grown["restricted.billable_usage"] == []
 
 
+def test_what_terms_mend_is_rejected_no_more_and_the_rest_of_the_month_is(
+    usage: Usage,
+) -> None:
+    usage.land(
+        "ehr/1.csv",
+        "a,encounter,old-north,,2026-01-10,2026-01-11,1,final,",
+        "b,encounter,nowhere,,2026-01-10,2026-01-11,1,final,",
+    )
+    rejected = usage.build(date(2026, 1, 31))["restricted.rejected_usage"]
+    assert {row[1] for row in rejected} == {"a", "b"}
+    # No usage came, so its month is not made again.
+    (usage.landing / "contracts" / "facility_identifiers.csv").write_text(
+        "feed,identifier,facility_id\nehr,old-north,clinic-north\n"
+    )
+    grown = usage.build(date(2026, 1, 31))
+    assert [row[1] for row in grown["restricted.rejected_usage"]] == ["b"]
+    assert usage.build_anew(date(2026, 1, 31)) == grown
+
+
+def test_a_warehouse_of_an_earlier_version_is_completed(usage: Usage) -> None:
+    # An event that moved to another month, and one sent again.
+    usage.land("ehr/1.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-11,1,final,")
+    usage.land(
+        "ehr/2.csv",
+        "a,encounter,clinic-north,,2026-02-10,2026-02-11,1,final,",
+        "b,encounter,clinic-north,,2026-02-10,2026-02-11,1,final,",
+    )
+    usage.land("ehr/3.csv", "b,encounter,clinic-north,,2026-02-10,2026-02-12,2,final,")
+    made = usage.build(date(2026, 2, 28))
+    with open_files(usage.home, usage.keys) as connection:
+        for column in ("event_hash", "encounter_hash", "event_month", "is_repeated"):
+            connection.execute(f"alter table restricted.usage_rows drop {column}")
+        for table in ("usage_receipts", "usage_files_to_place", "usage_hashing"):
+            connection.execute(f"drop table raw.{table}")
+    assert usage.build(date(2026, 2, 28)) == made
+
+
 def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None:
     """UE-16: the facility is the encounter's, and mended when that is."""
     header = "Id,START,STOP,PATIENT,ORGANIZATION,ENCOUNTERCLASS,CODE"

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -85,6 +86,40 @@ def test_parquet_of_own_types(warehouse, landing):
         + (datetime(2026, 6, 2, 5), Decimal(2))
     ]
     assert unreadable(warehouse) == [(2, "event_id", "is empty")]
+
+
+def test_parquet_files_are_told_apart_though_they_are_read_together(
+    warehouse, landing, monkeypatch
+):
+    # Two are alike and read by one statement, one has another column. Of names that
+    # would be patterns, each is itself; a landing directory may be named from here.
+    names = ("a1.parquet", "a[1].parquet", "b*.parquet")
+    for name in names:
+        path = land(landing, f"clinic/{name}", b"")
+        more = ", 'EMER' as class" if name.startswith("b") else ""
+        warehouse.execute(f"""
+            copy (
+                select '{name}' || number as event_id, 'encounter' as event_type,
+                    'north' as facility, 'p' as patient_id,
+                    date '2026-05-01' as occurred_at,
+                    quantities[number]::decimal(18, 4) as quantity {more}
+                from range(1, 5) as numbers(number),
+                    (select [2.5, 0, -1, null] as quantities)
+            ) to '{path}'""")
+    monkeypatch.chdir(landing.parent)
+    assert load(warehouse, Path(landing.name)).failed == []
+    # Empty is one; nothing and less are no quantity.
+    quantities = (Decimal("2.5"), None, None, Decimal(1))
+    stored = warehouse.execute(
+        "select source_file, line, event_id, quantity, class "
+        "from restricted.usage_rows join raw.usage_files using (feed, file_id) "
+        "order by all"
+    ).fetchall()
+    assert stored == [
+        (f"usage/clinic/{name}", line, f"{name}{line}", quantity, kind)
+        for name, kind in zip(names, (None, None, "EMER"), strict=True)
+        for line, quantity in enumerate(quantities, start=1)
+    ]
 
 
 DAYS = [

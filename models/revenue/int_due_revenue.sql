@@ -50,18 +50,8 @@ spans as (
     left join milestones on charges.charge_key = milestones.charge_key
 ),
 
--- No more of the calendar than is earned in: it is compared with every span.
-reach as (
-    select min(earned_from) as first_day, max(earned_to) as last_day from spans
-),
-
 months as (
-    select calendar.*
-    from calendar
-    inner join reach
-        on
-            calendar.month_end > reach.first_day
-            and calendar.month_start < reach.last_day
+    {{ months_of_spans('spans', 'earned_from', 'earned_to') }}
 ),
 
 by_day as (

@@ -41,18 +41,8 @@ runs as (
     where versions.is_active
 ),
 
--- No more of the calendar than there are runs: it is compared with every run.
-reach as (
-    select min(valid_from) as first_day, max(valid_to) as last_day from runs
-),
-
 months as (
-    select calendar.*
-    from calendar
-    inner join reach
-        on
-            calendar.month_end > reach.first_day
-            and calendar.month_start < reach.last_day
+    {{ months_of_spans('runs', 'valid_from', 'valid_to') }}
 ),
 
 -- By month, so that usage finds its meters by equality first.

@@ -27,8 +27,11 @@ settings as (
     union
     select
         {{ code_of(
-            ['stg_usage_rows', 'usage_events', 'daily_usage', 'daily_patients'],
-            [obstacle('located'), recency('usage_rows', 'files')]
+            [
+                'stg_usage_rows', 'usage_events', 'int_receipt_days', 'daily_usage',
+                'daily_patients', 'rejected_events'
+            ],
+            [obstacle('located'), recency('usage_rows', 'files'), each_listed('codes')]
         ) }} as setting
 ),
 
