@@ -71,20 +71,19 @@ def write_day(landing: Path, size: Size, events: int) -> None:
         _make_events(connection, size)
         connection.execute(f"""
             create view day_events as
-            select * replace (
+            select * exclude (place, facility_no, number) replace (
                 md5('day' || event_id)::uuid as event_id,
                 (timestamp '2026-01-01' - case when place % 50 = 0
                     then to_hours((place * 13 % 1440)::integer)
                     else to_hours((place % 48)::integer) end) as occurred_at,
                 timestamp '2026-01-01' + to_seconds(place % 86400) as received_at)
-            exclude (place, facility_no, number)
             from (select *, row_number() over (order by event_id) as place from (
                 from events where occurred_at >= '2025-12-01'
                 order by event_id limit {events}))
             where place % 100 <> 1
             union all
-            select * replace (timestamp '2026-01-01 12:00:00' as received_at)
-                exclude (facility_no, number)
+            select * exclude (facility_no, number)
+                replace (timestamp '2026-01-01 12:00:00' as received_at)
             from (from events where occurred_at >= '2025-11-05'
                 order by event_id desc limit {events // 100})""")
         path = landing / "usage" / "ehr" / "2026-01-01.parquet"
