@@ -5,5 +5,6 @@
     "int_settled_usage": ["line_id", "facility_id", "service_date"],
     "int_receipt_days": ["received_on"],
     "int_usage_meters": ["line_id", "valid_from"],
+    "attribution_months": ["event_month"],
     "usage_months": ["event_month"],
 }) }}

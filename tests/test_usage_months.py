@@ -53,22 +53,11 @@ class Usage:
         self.home = Home(place / "home")
         self.home.create()
         self.keys = Keys.of(self.home)
-        book = Book()
-        clinic = Scenario(book, "clinic", "north south", agreed_since="2020-01-01")
-        contract = clinic.contract(covers="north south")
+        self.clinic = Scenario(Book(), "clinic", "north south")
+        self.clinic.contract(covers="north south")
         for meter in ("encounter", "emergency", "patient", "procedure"):
-            clinic.land(
-                "contract_lines",
-                line_id=meter,
-                contract_id=contract,
-                effective_on="2026-01-01",
-                charge_type="usage",
-                product_id=meter,
-                pricing_model="per_unit",
-                unit_price="1.00",
-                meter=meter,
-            )
-        book.write(self.landing, 1)
+            self.clinic.line(meter, meter=meter, unit_price="1.00")
+        self.clinic.book.write(self.landing, 1)
 
     def land(self, name: str, *rows: str, header: str = HEADER) -> None:
         path = self.landing / "usage" / name
@@ -118,6 +107,14 @@ class Usage:
                 ).fetchall()
                 for table, columns in RESULTS.items()
             }
+
+    def attributed(self) -> dict[date, str]:
+        """By what each month was attributed."""
+        with open_files(self.home, self.keys) as connection:
+            months = connection.execute(
+                "select distinct event_month, inputs from restricted.attributed_usage"
+            ).fetchall()
+        return dict(months)
 
     def remade(self, as_of: date) -> set[date]:
         """Build and give the months that were made again."""
@@ -252,6 +249,64 @@ def test_what_terms_mend_is_rejected_no_more_and_the_rest_of_the_month_is(
     grown = usage.build(date(2026, 1, 31))
     assert [row[1] for row in grown["restricted.rejected_usage"]] == ["b"]
     assert usage.build_anew(date(2026, 1, 31)) == grown
+
+
+def test_usage_is_attributed_anew_in_the_months_whose_terms_are_others(
+    usage: Usage,
+) -> None:
+    january, february = date(2026, 1, 1), date(2026, 2, 1)
+    as_of = date(2026, 3, 1)
+    places = ("clinic-north", "clinic-south", "clinic-west", "pole")
+    for number, day in enumerate(("01-05", "01-25", "02-05", "02-25")):
+        # The last ones without a patient, so that an agreement has no part in rows.
+        told = f"{'p' if number < 3 else ''},2026-{day},2026-{day},1,final,EMER"
+        usage.land(
+            f"ehr/{number}.csv",
+            *(f"{place}{number},encounter,{place},{told}" for place in places),
+        )
+    clinic = usage.clinic
+    changes = (
+        # A price: another term to charge in (U3).
+        lambda: clinic.line(
+            *("encounter", 2),
+            **{"meter": "encounter", "unit_price": "2", "effective_on": "2026-02-15"},
+        ),
+        # A facility leaves; another comes, not covered; one has another name.
+        lambda: clinic.cover("south", "2026-02-10", "false", since=3),
+        lambda: clinic.land(
+            *("facilities", 4),
+            **{"facility_id": "clinic-west", "customer_id": "clinic"},
+            facility_name="West",
+        ),
+        lambda: clinic.land(
+            *("facility_identifiers", 5),
+            **{"feed": "ehr", "identifier": "pole", "facility_id": "clinic-north"},
+        ),
+        # The contract ends, and of a facility no longer covered nothing else changes.
+        lambda: clinic.land(
+            *("amendments", 6),
+            **{"amendment_id": "parted", "contract_id": "clinic"},
+            **{"signed_on": "2026-02-20", "effective_on": "2026-02-21"},
+            **{"kind": "terminated", "new_ends_on": "2026-02-20"},
+        ),
+        # The agreement ended before the last day's events came (HP-6).
+        lambda: next(
+            row for *_, path, _, row in clinic.book.rows if "/baas/" in path
+        ).update(ends_on="2026-02-24"),
+    )
+    both = {january, february}
+    remade = ({february}, {february}, both, both, {february}, both)
+    grown = usage.build(as_of)
+    for step, (change, months) in enumerate(zip(changes, remade, strict=True), start=2):
+        before, attributed = grown, usage.attributed()
+        change()
+        clinic.book.write(usage.landing, step)
+        grown = usage.build(as_of)
+        now = usage.attributed()
+        assert grown != before, step
+        assert {month for month in now if now[month] != attributed[month]} == months
+        if step in (3, 7):
+            assert usage.build_anew(as_of) == grown, step
 
 
 def test_a_warehouse_of_an_earlier_version_is_completed(usage: Usage) -> None:

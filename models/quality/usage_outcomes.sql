@@ -21,8 +21,9 @@ latest as (
         file_id,
         {{ month_of('service_date') }} as service_month,
         outcome,
-        events as event_rows
+        cast(sum(events) as bigint) as event_rows
     from usage
+    group by feed, file_id, {{ month_of('service_date') }}, outcome
 ),
 
 -- A row known that is not the latest of its event was replaced by another.

@@ -1,8 +1,15 @@
 -- One row per row of daily usage: the contract it counts for and its one outcome (U1).
 with
 
+months as (
+    select *
+    from {{ ref('attribution_months') }}
+    where event_month not in (select event_month from {{ this }})
+),
+
 located as (
     select * from {{ ref('int_located_usage') }}
+    where event_month in (select event_month from months)
 ),
 
 contracts as (
@@ -76,8 +83,10 @@ judged as (
         located.quantity,
         located.service_date,
         located.received_after,
-        located.event_month
+        located.event_month,
+        months.inputs
     from located
+    inner join months on located.event_month = months.event_month
     left join contracted
         on
             located.customer_id = contracted.customer_id
