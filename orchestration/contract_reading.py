@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pandas
@@ -88,16 +88,20 @@ class Row:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the values, the same however a number or default was written."""
-        content = "\x1f".join(self._canonical(column) for column in self.values)
+        content = "\x1f".join(
+            [
+                # Most cells are text: said here, a call for each of them is saved.
+                value if type(value) is str else self._canonical(column)
+                for column, value in self.values.items()
+            ]
+        )
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _canonical(self, column: str) -> str:
         value = self.values[column]
         if value is None:
             return self.text.get(column) or ""
-        if isinstance(value, str):
-            return value
-        return format(value.normalize(), "f") if _is_decimal(value) else str(value)
+        return value if isinstance(value, str) else _as_text(value)
 
 
 def read_rows(file: LandedFile, spec: TableSpec) -> tuple[list[Row], list[str]]:
@@ -110,37 +114,51 @@ def read_rows(file: LandedFile, spec: TableSpec) -> tuple[list[Row], list[str]]:
     warnings = _check_header(file, spec, list(frame.columns))
     present = [name for name in spec.by_name if name in frame.columns]
     width = len(frame.columns) - 2
-    typed = {name: _typed(frame[name], spec.by_name[name]) for name in present}
-    cells = {name: frame[name].tolist() for name in present}
+    cells = [frame[name].tolist() for name in present]
+    typed = [
+        _typed(frame[name], column) if name in frame.columns else [None] * len(frame)
+        for name, column in spec.by_name.items()
+    ]
+    texts = zip(*cells, strict=True)
+    values = zip(*typed, strict=True)
+    defaults = [column for column in spec.columns if column.default is not None]
     rows = []
-    for at, (line, fields) in enumerate(
-        zip(frame[_LINE].tolist(), frame[_FIELDS].tolist(), strict=True)
+    for line, fields, text, of_row in zip(
+        frame[_LINE].tolist(), frame[_FIELDS].tolist(), texts, values, strict=True
     ):
-        text = {name: cells[name][at] for name in present}
-        row = Row(spec.name, file.name, line, text, {}, set())
+        row = Row(
+            spec.name,
+            file.name,
+            line,
+            dict(zip(present, text, strict=True)),
+            dict(zip(spec.by_name, of_row, strict=True)),
+            set(),
+        )
         if fields != width:
             _ragged(row, spec, fields, width)
         else:
-            _fill(row, spec, {name: typed[name][at] for name in present})
+            _note_wrong_cells(row, spec)
+            _apply_defaults(row, defaults)
         rows.append(row)
     return rows, warnings
 
 
-def _fill(row: Row, spec: TableSpec, typed: dict[str, Any]) -> None:
-    """Sets the row's values, defaults applied, and notes the cells that are wrong."""
+def _note_wrong_cells(row: Row, spec: TableSpec) -> None:
     for column in spec.columns:
-        value = typed.get(column.name)
+        value = row.values[column.name]
         if isinstance(value, Problem):
             row.unreadable.add(column.name)
             row.problems.append(value)
-            value = None
-        row.values[column.name] = value
-        if column.required and row.lacks(column.name):
+            row.values[column.name] = None
+        elif value is None and column.required:
             row.problems.append(
                 Problem(column.name, None, "is required but empty; fill it in")
             )
-    for column in spec.columns:
-        if column.default is not None and row.lacks(column.name):
+
+
+def _apply_defaults(row: Row, columns: list[Column]) -> None:
+    for column in columns:
+        if row.lacks(column.name):
             default = column.default
             value = default(row.values) if callable(default) else default
             scale = column.type.digits
@@ -232,6 +250,13 @@ def _without_trailing_zeros(number: Decimal) -> Decimal:
     while exponent < 0 and digits[-1] == 0:
         digits, exponent = digits[:-1], exponent + 1
     return Decimal((sign, digits, exponent))
+
+
+# Typed: True, 1 and 1.0 are equal and written differently.
+@lru_cache(maxsize=2**16, typed=True)
+def _as_text(value: date | bool | int | Decimal) -> str:
+    """A value in the one way that equal ones are written; few of a book differ."""
+    return format(value.normalize(), "f") if _is_decimal(value) else str(value)
 
 
 def _is_decimal(value: Any) -> bool:

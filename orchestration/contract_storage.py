@@ -49,7 +49,7 @@ def valid_rows(spec: TableSpec, rows: list[Row]) -> pandas.DataFrame:
     """Rows of a table without a problem, typed, with `source_file` and `line`."""
     valid = [row for row in rows if row.table == spec.name and not row.problems]
     cells: dict[str, list[Any]] = {
-        column.name: [row[column.name] for row in valid] for column in spec.columns
+        name: [row.values[name] for row in valid] for name in spec.by_name
     }
     cells["source_file"] = [row.source_file for row in valid]
     cells["line"] = [row.line for row in valid]

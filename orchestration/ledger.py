@@ -188,9 +188,10 @@ def _append(
             [after for _, after in hashes],
         ],
     )
+    # In the order of their digest, which then need not sort them.
     connection.execute(
         f"insert into ledger.book.billed_usage select $1, {USAGE} "
-        "from billing.unbooked_usage",
+        f"from billing.unbooked_usage order by {USAGE}",
         [issue_no],
     )
     append_inputs(connection, issue_no, accepted)

@@ -26,13 +26,26 @@ dated as (
     left join causes on unbooked.charge_key = causes.charge_key
 ),
 
-bounded as (
+next_dates as (
     select
-        *,
-        min(case when invoice_date > {{ as_of() }} then invoice_date end) over (
-            partition by customer_id, invoice_group, currency
-        ) as next_date
+        customer_id,
+        invoice_group,
+        currency,
+        min(invoice_date) as next_date
     from dated
+    where invoice_date > {{ as_of() }}
+    group by customer_id, invoice_group, currency
+),
+
+bounded as (
+    select dated.*
+    from dated
+    left join next_dates
+        on
+            dated.customer_id = next_dates.customer_id
+            and dated.invoice_group = next_dates.invoice_group
+            and dated.currency = next_dates.currency
+    where dated.invoice_date <= coalesce(next_dates.next_date, {{ as_of() }})
 ),
 
 drafted as (
@@ -59,7 +72,6 @@ drafted as (
         ) as line_number,
         *
     from bounded
-    where invoice_date <= coalesce(next_date, {{ as_of() }})
 )
 
 select

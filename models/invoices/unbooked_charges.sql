@@ -21,72 +21,70 @@ adjustment_dates as (
     select * from {{ ref('adjustment_dates') }}
 ),
 
-compared as (
+due as (
     select
-        coalesce(charges.charge_key, booked.charge_key) as charge_key,
-        charges.charge_key is not null as is_due,
+        charges.*,
         booked.charge_key is not null as is_booked,
-        coalesce(charges.quantity, 0) - coalesce(booked.quantity, 0)
-            as unbooked_quantity,
-        coalesce(charges.amount, 0) - coalesce(booked.amount, 0) as unbooked_amount
+        charges.quantity - coalesce(booked.quantity, 0) as unbooked_quantity,
+        charges.amount - coalesce(booked.amount, 0) as unbooked_amount
     from charges
-    full outer join booked on charges.charge_key = booked.charge_key
+    left join booked on charges.charge_key = booked.charge_key
+    left join facilities on charges.charge_key = facilities.charge_key
+    where
+        booked.charge_key is null
+        or charges.quantity <> booked.quantity
+        or charges.amount <> booked.amount
+        or facilities.charge_key is not null
 ),
 
-differing as (
-    select compared.*
-    from compared
-    left join facilities on compared.charge_key = facilities.charge_key
-    where
-        not compared.is_booked
-        or compared.unbooked_quantity <> 0
-        or compared.unbooked_amount <> 0
-        or facilities.charge_key is not null
+owed_no_more as (
+    select booked.*
+    from booked
+    left join charges on booked.charge_key = charges.charge_key
+    where charges.charge_key is null
 ),
 
 -- A charge that is owed no more is as its first line says.
 gone as (
     select
         issued_lines.*,
-        differing.unbooked_quantity,
-        differing.unbooked_amount,
+        -owed_no_more.quantity as unbooked_quantity,
+        -owed_no_more.amount as unbooked_amount,
         row_number() over (
             partition by issued_lines.charge_key
             order by issued_lines.invoice_number, issued_lines.line_number
         ) as age
     from issued_lines
-    inner join differing on issued_lines.charge_key = differing.charge_key
-    where not differing.is_due
+    inner join owed_no_more on issued_lines.charge_key = owed_no_more.charge_key
 ),
 
 unbooked as (
     select
-        {{ charge_details('charges') }},
-        case when differing.is_booked then 'Correction: ' else '' end as prefix,
-        charges.description,
-        differing.unbooked_quantity,
-        differing.unbooked_amount,
-        differing.is_booked,
+        {{ charge_details('due') }},
+        case when is_booked then 'Correction: ' else '' end as prefix,
+        description,
+        unbooked_quantity,
+        unbooked_amount,
+        is_booked,
         false as is_reversal,
-        charges.service_from as service_start,
-        {{ plus_days('charges.service_to', -1) }} as service_end,
-        charges.charge_date
-    from charges
-    inner join differing on charges.charge_key = differing.charge_key
+        service_from as service_start,
+        {{ plus_days('service_to', -1) }} as service_end,
+        charge_date
+    from due
     union all
     select
         {{ charge_details('gone') }},
         'Reversal: ' as prefix,
-        gone.description,
-        gone.unbooked_quantity,
-        gone.unbooked_amount,
+        description,
+        unbooked_quantity,
+        unbooked_amount,
         true as is_booked,
         true as is_reversal,
-        gone.service_start,
-        gone.service_end,
+        service_start,
+        service_end,
         cast(null as date) as charge_date
     from gone
-    where gone.age = 1
+    where age = 1
 ),
 
 dated as (
