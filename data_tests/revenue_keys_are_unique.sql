@@ -12,5 +12,4 @@
     "remaining_obligations": ["contract_id", "as_of_month"],
     "usage_by_facility": ["contract_id", "facility_id", "meter", "month"],
     "unposted_entries": ["entry_id", "account"],
-    "journal_entries": ["entry_id", "account"],
 }) }}

@@ -46,10 +46,10 @@ currency's minor unit. Months are differences of it, so that they add up (V1).
     customer_id, contract_id, product_id, currency, revenue_month, accounting_month
 {%- endmacro %}
 
-{#- What a journal entry is of, wherever it stands. -#}
-{% macro entry_details(entry="") -%}
+{#- What a journal entry is of, wherever it stands; `memo` is SQL of its words. -#}
+{% macro entry_details(entry="", memo="memo") -%}
     {%- for column in [
-        "source_key", "kind", "customer_id", "contract_id", "invoice_number", "memo",
+        "source_key", "kind", "customer_id", "contract_id", "invoice_number", memo,
         "currency", "entry_date",
     ] -%}
         {{ entry ~ "." if entry }}{{ column }}{{ ", " if not loop.last }}

@@ -95,8 +95,9 @@ select
     customer_id,
     contract_id,
     product_id,
-    {{ revenue_entry_in_words() }} as memo,
     currency,
+    revenue_month,
+    accounting_month,
     cast(amount as decimal(18, 2)) as amount,
     entry_date
 from due

@@ -20,27 +20,44 @@ posted as (
 
 -- What was posted of a held contract stays as it is until the contract is mended.
 due_and_posted as (
-    select charge_key, revenue_month, amount
+    select
+        charge_key,
+        revenue_month,
+        cast(0 as decimal(18, 2)) as posted,
+        amount as unposted
     from due
     union all
-    select posted.charge_key, posted.revenue_month, -posted.amount as amount
+    select
+        posted.charge_key,
+        posted.revenue_month,
+        posted.amount as posted,
+        case when not contracts.is_held then -posted.amount else 0 end as unposted
     from posted
-    inner join contracts on posted.contract_id = contracts.contract_id
-    where not contracts.is_held
+    left join contracts on posted.contract_id = contracts.contract_id
+),
+
+compared as (
+    select
+        charge_key,
+        revenue_month,
+        sum(posted) as posted,
+        sum(unposted) as unposted
+    from due_and_posted
+    group by charge_key, revenue_month
 ),
 
 amounts as (
-    select charge_key, revenue_month, 'posted' as status, sum(amount) as amount
-    from posted
-    group by charge_key, revenue_month
+    select charge_key, revenue_month, 'posted' as status, posted as amount
+    from compared
+    where posted <> 0
     union all
     select
         charge_key,
         revenue_month,
         case when revenue_month is null then 'on_hold' else 'scheduled' end as status,
-        sum(amount) as amount
-    from due_and_posted
-    group by charge_key, revenue_month
+        unposted as amount
+    from compared
+    where unposted <> 0
 ),
 
 owed as (
@@ -94,4 +111,3 @@ select
     amounts.revenue_month
 from amounts
 inner join latest on amounts.charge_key = latest.charge_key
-where amounts.amount <> 0

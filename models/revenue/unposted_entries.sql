@@ -1,14 +1,6 @@
 -- One row per journal entry to book and account: what is due less what is booked (V4).
 with
 
-rules as (
-    select * from {{ ref('posting_rules') }}
-),
-
-booked as (
-    select * from {{ ref('stg_journal_lines') }}
-),
-
 closed as (
     select coalesce({{ plus_months('max(month)', 1) }}, date '1900-01-01') as open_month
     from {{ ref('stg_closings') }}
@@ -19,6 +11,8 @@ due as (
         {{ entry_details() }},
         applies_to,
         cast(null as varchar) as product_id,
+        cast(null as date) as revenue_month,
+        cast(null as date) as accounting_month,
         amount,
         false as is_booked_by_close
     from {{ ref('int_billing_entries') }}
@@ -29,11 +23,13 @@ due as (
         customer_id,
         contract_id,
         null as invoice_number,
-        memo,
+        null as memo,
         currency,
         entry_date,
         product_id as applies_to,
         product_id,
+        revenue_month,
+        accounting_month,
         amount,
         true as is_booked_by_close
     from {{ ref('int_revenue_entries') }}
@@ -41,13 +37,14 @@ due as (
 
 ruled as (
     select
-        due.*,
+        due.source_key,
+        due.amount,
         coalesce(own.debit_account, others.debit_account) as debit_account,
         coalesce(own.credit_account, others.credit_account) as credit_account
     from due
-    left join rules as own
+    left join {{ ref('posting_rules') }} as own
         on due.kind = own.kind and due.applies_to = own.applies_to
-    left join rules as others
+    left join {{ ref('posting_rules') }} as others
         on due.kind = others.kind and others.applies_to is null
 ),
 
@@ -59,7 +56,7 @@ lines as (
     from ruled
     union all
     select source_key, account, credit - debit as amount
-    from booked
+    from {{ ref('stg_journal_lines') }}
 ),
 
 differences as (
@@ -70,7 +67,13 @@ differences as (
 ),
 
 described as (
-    select {{ entry_details() }}, product_id, is_booked_by_close, 0 as entries
+    select
+        {{ entry_details(
+            memo='coalesce(memo, ' ~ revenue_entry_in_words() ~ ') as memo'
+        ) }},
+        product_id,
+        is_booked_by_close,
+        0 as entries
     from due
     where source_key in (select source_key from differences)
     union all
@@ -79,7 +82,7 @@ described as (
         product_id,
         kind in ('recognition', 'unbilled', 'unbilled_reversal') as is_booked_by_close,
         count(*) over (partition by source_key) as entries
-    from booked
+    from {{ ref('stg_journal_lines') }}
     where source_key in (select source_key from differences)
 ),
 

@@ -1,8 +1,8 @@
--- One row per line, facility and day: the units that issued invoices rest on (C8).
+-- One row per issue, line, facility and day: the units that its invoices rest on, less
+-- those booked before (C8).
 select
     line_id,
     facility_id,
     service_date,
-    sum(units) as units
+    units
 from {{ source('ledger', 'billed_usage') }}
-group by line_id, facility_id, service_date

@@ -25,7 +25,7 @@ select
     booked.facility_id,
     meters.service_from,
     booked.service_date,
-    cast(booked.units as decimal(18, 4)) as units
+    cast(sum(booked.units) as decimal(18, 4)) as units
 from booked
 inner join meters
     on
@@ -36,4 +36,10 @@ inner join settled
     on
         meters.contract_id = settled.contract_id
         and booked.service_date < settled.settled_before
-where booked.units <> 0
+group by
+    meters.line_id,
+    meters.contract_id,
+    booked.facility_id,
+    meters.service_from,
+    booked.service_date
+having sum(booked.units) <> 0
