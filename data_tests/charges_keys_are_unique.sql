@@ -7,7 +7,6 @@
     "int_commitment_months": ["commitment_id", "period_start", "month"],
     "int_rerated_usage": ["commitment_id", "period_start"],
     "int_shortfall_prices": ["commitment_id", "period_start"],
-    "line_charges": ["charge_key"],
     "milestone_charges": ["charge_key"],
     "percentage_charges": ["line_id", "base_charge_key"],
     "int_recurring_segments": ["line_id", "service_from"],
