@@ -1,5 +1,5 @@
--- One row per month of events: by what its daily usage is attributed and metered, in one
--- digest; of the terms those of the months in which its events may have taken place.
+-- One row per month of events: by what its daily usage is attributed and metered, in
+-- one digest; of the terms those of the months in which its events may have taken place.
 with
 
 months as (
@@ -20,7 +20,7 @@ calendar as (
     where month_start in (select service_month from service_months)
 ),
 
--- What was in force in a month, as far as it was: what changes later is another month's.
+-- What was in force in a month, as far as it was: what changes later is another's.
 spans as (
     select
         {{ joined_key(["'contract'", 'contract_id', 'customer_id']) }} as term,

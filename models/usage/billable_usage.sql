@@ -1,5 +1,5 @@
--- One row per usage line, facility, day and month of events: the units its meter counts,
--- and the term they are charged in (U1, U3); of purged usage the units booked (C8).
+-- One row per usage line, facility, day and month of events: the units its meter
+-- counts, and the term they are charged in (U1, U3); of purged usage those booked (C8).
 with
 
 metered as (
