@@ -88,13 +88,12 @@ class Row:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the values, the same however a number or default was written."""
-        content = "\x1f".join(
-            [
-                # Most cells are text: said here, a call for each of them is saved.
-                value if type(value) is str else self._canonical(column)
-                for column, value in self.values.items()
-            ]
-        )
+        # Most cells are text: asked here, a call for each of them is saved.
+        texts = [
+            value if type(value) is str else self._canonical(column)
+            for column, value in self.values.items()
+        ]
+        content = "\x1f".join(texts)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def _canonical(self, column: str) -> str:
@@ -123,17 +122,12 @@ def read_rows(file: LandedFile, spec: TableSpec) -> tuple[list[Row], list[str]]:
     values = zip(*typed, strict=True)
     defaults = [column for column in spec.columns if column.default is not None]
     rows = []
-    for line, fields, text, of_row in zip(
+    for line, fields, written, read in zip(
         frame[_LINE].tolist(), frame[_FIELDS].tolist(), texts, values, strict=True
     ):
-        row = Row(
-            spec.name,
-            file.name,
-            line,
-            dict(zip(present, text, strict=True)),
-            dict(zip(spec.by_name, of_row, strict=True)),
-            set(),
-        )
+        text = dict(zip(present, written, strict=True))
+        value = dict(zip(spec.by_name, read, strict=True))
+        row = Row(spec.name, file.name, line, text, value, set())
         if fields != width:
             _ragged(row, spec, fields, width)
         else:

@@ -38,7 +38,7 @@ def event_hash(feed: str, event_id: str) -> str:
     """SQL of a whole number by which an event is found.
 
     The engine's own, ten times as fast as a digest; another engine may have another,
-    see `usage_store.make_tables`. Two events of one hash do no harm: it finds rows.
+    see `usage_versions.hash_anew`. Two events of one hash do no harm: it finds rows.
     """
     return f"hash({feed}, {event_id})"
 
@@ -47,6 +47,17 @@ def own_month(service_date: str, received_at: str) -> str:
     """SQL of the month a row is in by itself; it is not null."""
     day = f"coalesce({service_date}, cast({received_at} as date), date '0001-01-01')"
     return f"cast(date_trunc('month', {day}) as date)"
+
+
+# Of a row of another file, or of a file of an earlier version: found by its event.
+FOUND_BY = {
+    "event_hash": event_hash("feed", "event_id"),
+    # It has a facility of its own, or that of its encounter.
+    "encounter_hash": "case when facility is null then "
+    + event_hash("feed", "encounter_id")
+    + " end",
+    "event_month": own_month("service_date", "received_at"),
+}
 
 
 def next_load(connection: duckdb.DuckDBPyConnection) -> int:

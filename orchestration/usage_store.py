@@ -6,7 +6,7 @@ from datetime import date
 
 import duckdb
 
-from orchestration import feed_links, usage_months
+from orchestration import feed_links, usage_months, usage_versions
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.rows_in_hand import HAND, REFUSED_IN_HAND
@@ -41,15 +41,6 @@ _TABLES = (
     "raw.token_keys (key_id varchar)",
     *usage_months.TABLES,
 )
-# Of a row of another file, or of a file of an earlier version: found by its event.
-_HASHES = {
-    "event_hash": usage_months.event_hash("feed", "event_id"),
-    # It has a facility of its own, or that of its encounter.
-    "encounter_hash": "case when facility is null then "
-    + usage_months.event_hash("feed", "encounter_id")
-    + " end",
-    "event_month": usage_months.own_month("service_date", "received_at"),
-}
 
 
 @dataclass(frozen=True)
@@ -80,52 +71,8 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
     for table in _TABLES:
         connection.execute(f"create table if not exists {table}")
     feed_links.make_tables(connection)
-    _complete_rows(connection)
-    _hash_anew(connection)
-
-
-def _complete_rows(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give rows that an earlier version stored the columns they lack."""
-    columns = connection.execute("describe restricted.usage_rows").fetchall()
-    kinds = {name: kind for name, kind, *_ in columns}
-    if "is_repeated" in kinds:
-        return
-    connection.begin()
-    for name, kind in (
-        *(("event_hash", "ubigint"), ("encounter_hash", "ubigint")),
-        *(("event_month", "date"), ("is_repeated", "boolean default false")),
-    ):
-        connection.execute(
-            f"alter table restricted.usage_rows add column if not exists {name} {kind}"
-        )
-    if "event_month" not in kinds:
-        month = _HASHES["event_month"]
-        connection.execute(f"update restricted.usage_rows set event_month = {month}")
-        files: dict[str, list[str]] = {}
-        for feed, file_id in connection.execute(
-            "select feed, file_id from raw.usage_files"
-        ).fetchall():
-            files.setdefault(feed, []).append(file_id)
-        load_no = usage_months.next_load(connection)
-        for feed, file_ids in files.items():
-            usage_months.count(connection, feed, file_ids, load_no)
-    connection.commit()
-
-
-def _hash_anew(connection: duckdb.DuckDBPyConnection) -> None:
-    """Hash rows that another engine's version stored; they find their months anew."""
-    hashed_by = connection.execute("select engine from raw.usage_hashing").fetchall()
-    if hashed_by == [(duckdb.__version__,)]:
-        return
-    connection.begin()
-    if connection.execute("select count(*) from raw.usage_files").fetchone()[0]:
-        hashes = ("event_hash", "encounter_hash")
-        values = ", ".join(f"{name} = {_HASHES[name]}" for name in hashes)
-        connection.execute(f"update restricted.usage_rows set {values}")
-        usage_months.place_all(connection)
-    connection.execute("delete from raw.usage_hashing")
-    connection.execute("insert into raw.usage_hashing values (?)", [duckdb.__version__])
-    connection.commit()
+    usage_versions.complete_rows(connection)
+    usage_versions.hash_anew(connection)
 
 
 def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
@@ -360,7 +307,7 @@ def _insert_rows(
             status,
             class,
             code,
-            {", ".join(_HASHES.values())},
+            {", ".join(usage_months.FOUND_BY.values())},
             false
         from judged""",
         [as_of, as_of, feed, feed, key_id],

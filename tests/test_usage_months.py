@@ -282,7 +282,7 @@ def test_usage_is_attributed_anew_in_the_months_whose_terms_are_others(
             *("facility_identifiers", 5),
             **{"feed": "ehr", "identifier": "pole", "facility_id": "clinic-north"},
         ),
-        # The contract ends, and of a facility no longer covered nothing else changes.
+        # The contract ends in February; January stands.
         lambda: clinic.land(
             *("amendments", 6),
             **{"amendment_id": "parted", "contract_id": "clinic"},

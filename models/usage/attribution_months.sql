@@ -1,5 +1,5 @@
 -- One row per month of events: by what its daily usage is attributed and metered, in
--- one digest; of the terms those of the months in which its events may have taken place.
+-- one digest; of the terms those of the months in which its events may be.
 with
 
 months as (
