@@ -75,7 +75,8 @@ def count(
 ) -> None:
     """Count the rows of files just stored; within their transaction."""
     is_of_files = (
-        "feed = cast(? as varchar) and list_contains(cast(? as varchar[]), file_id)"
+        "feed = cast(? as varchar) "
+        "and file_id in (select unnest(cast(? as varchar[])))"
     )
     connection.execute(
         f"""
@@ -152,15 +153,14 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
 
 def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
     """Keys of new rows that several rows have: in which months, and as whose own."""
-    is_new = f"(feed, file_id) in (select (feed, file_id) from {TO_PLACE})"
+    # One column, so that the engine passes by the rows of other files. One file's
+    # content may be in two feeds: then both are looked at.
+    is_new = f"file_id in (select file_id from {TO_PLACE})"
     old = connection.execute(
         f"select count(*) from raw.usage_files where not {is_new}"
     ).fetchone()[0]
-    if not old:
-        keys = _keys("true")
-    else:
-        known = f"select key from ({_keys(is_new)})"
-        keys = f"{_keys(is_new)} union all {_keys(f'not {is_new}', known)}"
+    known = f"select key from ({_keys(is_new)})" if old else None
+    keys = _keys("true", known)
     # Counted first: nearly every key has one row, and of it nothing more is asked.
     connection.execute(f"""
         create or replace temp table usage_shared_keys as

@@ -3,9 +3,8 @@
 with
 
 kinds as (
-    select *
-    from {{ ref('rejected_kinds') }}
-    where event_month not in (select event_month from {{ this }})
+    select * from {{ ref('rejected_kinds') }}
+    where {{ is_to_make(ref('rejected_kinds')) }}
 ),
 
 receipt_days as (
@@ -14,6 +13,7 @@ receipt_days as (
 
 events as (
     select * from {{ ref('usage_events') }}
+    where {{ is_to_make(ref('rejected_kinds')) }}
 ),
 
 rejected as (

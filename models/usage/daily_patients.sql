@@ -13,8 +13,13 @@ months as (
     select *
     from {{ ref('usage_months') }}
     where
-        event_month not in (select event_month from {{ this }})
+        {{ is_to_make(ref('usage_months')) }}
         and exists (select 1 from counted_types)
+),
+
+events as (
+    select * from {{ ref('usage_events') }}
+    where {{ is_to_make(ref('usage_months')) }}
 ),
 
 receipt_days as (
@@ -34,7 +39,7 @@ patients as (
         events.service_date,
         receipt_days.received_after,
         events.event_month
-    from {{ ref('usage_events') }} as events
+    from events
     inner join months on events.event_month = months.event_month
     left join receipt_days on events.received_on = receipt_days.received_on
     inner join counted_types on events.event_type = counted_types.event_type

@@ -4,9 +4,13 @@
 with
 
 months as (
-    select *
-    from {{ ref('usage_months') }}
-    where event_month not in (select event_month from {{ this }})
+    select * from {{ ref('usage_months') }}
+    where {{ is_to_make(ref('usage_months')) }}
+),
+
+events as (
+    select * from {{ ref('usage_events') }}
+    where {{ is_to_make(ref('usage_months')) }}
 ),
 
 receipt_days as (
@@ -28,9 +32,8 @@ counted as (
         events.service_date,
         receipt_days.received_after,
         events.event_month
-    from {{ ref('usage_events') }} as events
+    from events
     left join receipt_days on events.received_on = receipt_days.received_on
-    where events.event_month in (select event_month from months)
     group by
         events.feed,
         events.file_id,

@@ -4,14 +4,13 @@
 with
 
 months as (
-    select *
-    from {{ ref('attribution_months') }}
-    where event_month not in (select event_month from {{ this }})
+    select * from {{ ref('attribution_months') }}
+    where {{ is_to_make(ref('attribution_months')) }}
 ),
 
 usage as (
     select * from {{ ref('attributed_usage') }}
-    where event_month in (select event_month from months)
+    where {{ is_to_make(ref('attribution_months')) }}
 ),
 
 meters as (

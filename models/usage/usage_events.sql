@@ -57,6 +57,7 @@ encounters as (
         usage_rows.event_id,
         usage_rows.event_type,
         usage_rows.facility,
+        usage_rows.event_month,
         {{ recency('usage_rows', 'files') }} as recency
     from {{ ref('stg_usage_rows') }} as usage_rows
     inner join wanted on usage_rows.event_hash = wanted.encounter_hash
@@ -74,8 +75,9 @@ located as (
     from latest
     left join encounters
         on
-            latest.encounter_id = encounters.event_id
+            latest.event_month = encounters.event_month
             and latest.feed = encounters.feed
+            and latest.encounter_id = encounters.event_id
             and encounters.event_type = 'encounter'
             and encounters.recency = 1
 ),
