@@ -52,9 +52,9 @@ of their own, its begin and its commit cost dbt as much as two small models.
 Rows of usage, of which a run makes only the months whose `inputs` are not those of the
 model of months (`meta.months`): they are deleted, and the model selects the months that
 it does not hold (`is_to_make`). A table of other columns, or a full refresh, begins
-empty. The months are asked for once and written into the statement: the engine takes
-dates to where rows are read, past joins that a subquery does not pass, so that other
-months are not read; a first and a last one it takes past more joins than a list.
+empty. Each run of months is a statement with its first and last month written into it:
+these the engine takes to where rows are read, past joins that a subquery does not pass,
+so that no other month is read.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -75,53 +75,55 @@ months are not read; a first and a last one it takes past more joins than a list
         {%- endcall -%}
     {%- endif -%}
 
+    {%- set standing = [] -%}
+    {%- set runs = [] -%}
+    {%- set last = namespace(stands=true) -%}
+    {%- for month, stands in run_query(standing_months(months)).rows -%}
+        {%- set day = "date '" ~ month ~ "'" -%}
+        {%- if stands -%}
+            {%- do standing.append(day) -%}
+        {%- elif last.stands -%}
+            {%- do runs.append([day, day]) -%}
+        {%- else -%}
+            {%- do runs[-1].append(day) -%}
+        {%- endif -%}
+        {%- set last.stands = stands -%}
+    {%- endfor -%}
     {%- call statement("delete") -%}
         delete from {{ target_relation }}
-        where event_month in (
-            select made.event_month
-            from (
-                select distinct event_month, inputs from {{ target_relation }}
-            ) as made
-            left join {{ months }} as months
-                on
-                    made.event_month = months.event_month
-                    and made.inputs = months.inputs
-            where months.event_month is null
-        )
+        {% if standing -%} where event_month not in ({{ standing | join(", ") }}) {%- endif %}
     {%- endcall -%}
-    {%- set dates = [] -%}
-    {%- for month in run_query(months_to_make(months)).columns[0].values() | sort -%}
-        {%- do dates.append("date '" ~ month ~ "'") -%}
-    {%- endfor -%}
-    {%- if dates -%}
-        {%- set are_these -%}
-            event_month between {{ dates[0] }} and {{ dates[-1] }}
-            and event_month in ({{ dates | join(", ") }})
-        {%- endset -%}
-    {%- else -%}
-        {%- set are_these = "false" -%}
-    {%- endif -%}
-    {%- set of_months = sql | replace(is_to_make(months), are_these) -%}
     {%- call statement("main") -%}
-        {{ get_assert_columns_equivalent(of_months) }}
+        {{ get_assert_columns_equivalent(sql) }}
+        {% for run in runs or [["null"]] -%}
+        {%- set is_of_run = "event_month between " ~ run[0] ~ " and " ~ run[-1] -%}
         insert into {{ target_relation }}
         {{ get_column_names() }}
-        {{ get_select_subquery(of_months) }}
+        {{ get_select_subquery(sql | replace(is_to_make(months), is_of_run)) }};
+        {% endfor %}
     {%- endcall -%}
 
     {%- do adapter.commit() -%}
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 
-{#- The months of a model of months that this model is to make. -#}
-{% macro months_to_make(months) -%}
-    select distinct event_month from {{ months }}
-    where event_month not in (select event_month from {{ this }})
-{%- endmacro %}
-
 {#- True of `event_month` if this model, made `by_month`, is to make it. -#}
 {% macro is_to_make(months) -%}
-    event_month in ({{ months_to_make(months) }})
+    event_month in (
+        select event_month from {{ months }}
+        where event_month not in (select event_month from {{ this }})
+    )
+{%- endmacro %}
+
+{#- The months of a model of months, in order, and whether they stand as they are. -#}
+{% macro standing_months(months) -%}
+    select
+        months.event_month,
+        made.event_month is not null as stands
+    from (select distinct event_month, inputs from {{ months }}) as months
+    left join (select distinct event_month, inputs from {{ this }}) as made
+        on months.event_month = made.event_month and months.inputs = made.inputs
+    order by months.event_month
 {%- endmacro %}
 
 {#-

@@ -110,9 +110,9 @@ def test_a_model_is_plain_sql_that_fits_a_screen(model: Path) -> None:
 
 
 def test_the_project_stays_small() -> None:
-    """At most 122 models and seeds; each costs every run."""
+    """At most 123 models and seeds; each costs every run."""
     seeds = list((PROJECT_DIR / "seeds").glob("*.csv"))
-    assert len(MODELS) + len(seeds) <= 122
+    assert len(MODELS) + len(seeds) <= 123
 
 
 def test_every_column_of_a_seed_has_a_type() -> None:

@@ -7,6 +7,7 @@ the same rows as one that was made at once, and as one made again in full.
 import hashlib
 import os
 import random
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -128,6 +129,14 @@ class Usage:
             ).fetchall()
         return {month for (month,) in months}
 
+    def read(self) -> list[str]:
+        """The runs of months that the last build read for daily usage."""
+        (made,) = self.home.path.glob("work/**/run/**/usage/daily_usage.sql")
+        runs = re.findall(r"event_month between (.*) and (.*)\n", made.read_text())
+        # Told twice: of the months, and of their events.
+        assert runs[0::2] == runs[1::2]
+        return [f"{first} to {last}" for first, last in runs[0::2]]
+
 
 @pytest.fixture
 def usage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Usage]:
@@ -196,6 +205,7 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
     assert usage.remade(date(2026, 3, 31)) == {february}
     # A day on which nothing comes costs nothing.
     assert usage.remade(date(2026, 4, 1)) == set()
+    assert usage.read() == ["null to null"]
     # A new event, and an old one sent again with a date in March: it leaves February.
     usage.land(
         "ehr/4.csv",
@@ -203,6 +213,7 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
         "b,encounter,clinic-north,,2026-03-07,2026-03-08,1,final,",
     )
     assert usage.remade(date(2026, 4, 2)) == {february, march}
+    assert usage.read() == ["date '2026-02-01' to date '2026-03-01'"]
     # Encounters of 12 February and 5 and 7 March, one of 10 January.
     days = [row[4] for row in usage.results()["restricted.billable_usage"]]
     assert sorted(days) == [
@@ -210,6 +221,17 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
         date(2026, 2, 12),
         date(2026, 3, 5),
         date(2026, 3, 7),
+    ]
+    # One of January and one of March; February stands and is not read.
+    usage.land(
+        "ehr/5.csv",
+        "e,encounter,clinic-north,,2026-01-05,2026-03-06,1,final,",
+        "f,encounter,clinic-north,,2026-03-06,2026-03-08,1,final,",
+    )
+    assert usage.remade(date(2026, 4, 3)) == {date(2026, 1, 1), march}
+    assert usage.read() == [
+        "date '2026-01-01' to date '2026-01-01'",
+        "date '2026-03-01' to date '2026-03-01'",
     ]
 
 

@@ -8,18 +8,14 @@ counted_types as (
     where aggregation = 'distinct_patients'
 ),
 
--- None, and no usage is read, if no line counts patients.
 months as (
-    select *
-    from {{ ref('usage_months') }}
-    where
-        {{ is_to_make(ref('usage_months')) }}
-        and exists (select 1 from counted_types)
+    select * from {{ ref('patient_months') }}
+    where {{ is_to_make(ref('patient_months')) }}
 ),
 
 events as (
     select * from {{ ref('usage_events') }}
-    where {{ is_to_make(ref('usage_months')) }}
+    where {{ is_to_make(ref('patient_months')) }}
 ),
 
 receipt_days as (
