@@ -2,7 +2,6 @@
 {{ copies_by_key({
     "feed_gaps": ["feed", "facility", "silent_since"],
     "int_gap_units": ["feed", "facility_id", "silent_from", "line_id"],
-    "int_reported_days": ["feed", "facility_id", "service_date"],
     "int_silences": ["feed", "facility_id", "silent_from"],
     "intake_files": ["feed", "content_hash"],
     "rejected_events": ["feed", "event_id"],

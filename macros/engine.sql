@@ -3,9 +3,23 @@
 {#- Type of whole numbers wide enough for price × quantity × days. -#}
 {% macro whole_type() -%} hugeint {%- endmacro %}
 
-{#- Whole part of a quotient of whole numbers, both above or equal to zero. -#}
+{#-
+Whole part of a quotient of whole numbers, both above or equal to zero. Numbers of 64 bits
+are divided as such, which takes a tenth of the time.
+-#}
 {% macro whole_quotient(numerator, denominator) -%}
-    (({{ numerator }}) // ({{ denominator }}))
+    coalesce(
+        try_cast({{ numerator }} as bigint) // try_cast({{ denominator }} as bigint),
+        ({{ numerator }}) // ({{ denominator }})
+    )
+{%- endmacro %}
+
+{#- What such a quotient leaves over. -#}
+{% macro whole_remainder(numerator, denominator) -%}
+    coalesce(
+        try_cast({{ numerator }} as bigint) % try_cast({{ denominator }} as bigint),
+        ({{ numerator }}) % ({{ denominator }})
+    )
 {%- endmacro %}
 
 {#- Days from one date to another, as a whole number. -#}
@@ -64,6 +78,11 @@
 
 {#- A digest of text, as text; to tell texts apart, not to hide them. -#}
 {% macro digest(text) -%} md5({{ text }}) {%- endmacro %}
+
+{#- A whole number of 64 bits by which rows are told apart, to be added up. -#}
+{% macro whole_hash() -%}
+    cast(hash({{ varargs | join(", ") }}) as {{ whole_type() }})
+{%- endmacro %}
 
 {#- All values of a column as one text, in order. -#}
 {% macro all_in_one_text(value) -%}

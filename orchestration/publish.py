@@ -53,8 +53,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
             name = f"{schema}.{table}"
             try:
                 (rows[name],) = connection.execute(
-                    f"create table publication.{name} as "
-                    f"from warehouse.{name} order by all"
+                    f"create table publication.{name} as from warehouse.{name}"
                 ).fetchone()
             except (duckdb.DataError, duckdb.ProgrammingError) as error:
                 # Not the database's own words, which may quote a value.

@@ -52,8 +52,9 @@ def own_month(service_date: str, received_at: str) -> str:
 # Of a row of another file, or of a file of an earlier version: found by its event.
 FOUND_BY = {
     "event_hash": event_hash("feed", "event_id"),
-    # It has a facility of its own, or that of its encounter.
-    "encounter_hash": "case when facility is null then "
+    # It has a facility of its own, or that of its encounter. The hash of no encounter
+    # is a number too, which all of them would share.
+    "encounter_hash": "case when facility is null and encounter_id is not null then "
     + event_hash("feed", "encounter_id")
     + " end",
     "event_month": own_month("service_date", "received_at"),

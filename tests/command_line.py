@@ -100,7 +100,8 @@ class Copy:
                 "from duckdb_tables() order by 1"
             ).fetchall()
             return {
-                name: connection.execute(f"from {name}").fetchall() for (name,) in names
+                name: connection.execute(f"from {name} order by all").fetchall()
+                for (name,) in names
             }
 
     def files(self) -> dict[str, bytes]:

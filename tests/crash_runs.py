@@ -122,7 +122,8 @@ def _content(publication: Path) -> str:
             "select schema_name || '.' || table_name from duckdb_tables() order by 1"
         ).fetchall()
         for (name,) in names:
-            digest.update(f"{name}{connection.sql(f'from {name}').fetchall()}".encode())
+            rows = connection.sql(f"from {name} order by all").fetchall()
+            digest.update(f"{name}{rows}".encode())
     return digest.hexdigest()
 
 

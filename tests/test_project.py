@@ -83,6 +83,7 @@ LARGE = {
     "daily_usage",
     "int_located_usage",
     "int_patient_units",
+    "int_reported_days",
     "int_usage_units",
     "metered_usage",
     "stg_billed_usage",

@@ -233,6 +233,11 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
         "date '2026-01-01' to date '2026-01-01'",
         "date '2026-03-01' to date '2026-03-01'",
     ]
+    # Without a facility and an encounter that has one, they have nothing in common.
+    usage.land("ehr/6.csv", "g,encounter,,,2026-01-05,2026-03-09,1,final,")
+    usage.build(date(2026, 4, 4))
+    usage.land("ehr/7.csv", "h,encounter,,,2026-03-05,2026-03-09,1,final,")
+    assert usage.remade(date(2026, 4, 5)) == {march}
 
 
 def test_rows_that_another_engine_hashed_are_hashed_anew(usage: Usage) -> None:

@@ -75,7 +75,7 @@ divided as (
     select
         *,
         {{ whole_quotient('units * weight', 'total_weight') }} as base,
-        mod(units * weight, total_weight) as remainder
+        {{ whole_remainder('units * weight', 'total_weight') }} as remainder
     from weighed
 ),
 

@@ -27,24 +27,51 @@ unbooked as (
 ),
 
 due_and_booked as (
-    select usage.line_id, usage.facility_id, usage.service_date, usage.units
+    select
+        usage.line_id,
+        usage.facility_id,
+        usage.service_date,
+        {{ month_of('usage.service_date') }} as service_month,
+        usage.units,
+        1 as direction
     from usage
     inner join terms
         on usage.line_id = terms.line_id and usage.service_from = terms.service_from
     where terms.period_end <= {{ issue_through() }}
     union all
-    select line_id, facility_id, service_date, -units as units
-    from booked
-),
-
-differences as (
     select
         line_id,
         facility_id,
         service_date,
-        cast(sum(units) as decimal(18, 4)) as units
+        {{ month_of('service_date') }} as service_month,
+        units,
+        -1 as direction
+    from booked
+),
+
+-- Where the same rows are due and booked there is no difference, and no need to match
+-- them one by one, which is most of the work.
+changed as (
+    select line_id, service_month
     from due_and_booked
-    group by line_id, facility_id, service_date
+    group by line_id, service_month
+    having sum(
+        direction * {{ whole_hash('facility_id', 'service_date', 'units') }}
+    ) <> 0
+),
+
+differences as (
+    select
+        rows.line_id,
+        rows.facility_id,
+        rows.service_date,
+        cast(sum(rows.direction * rows.units) as decimal(18, 4)) as units
+    from due_and_booked as rows
+    inner join changed
+        on
+            rows.line_id = changed.line_id
+            and rows.service_month = changed.service_month
+    group by rows.line_id, rows.facility_id, rows.service_date
 ),
 
 waiting as (

@@ -31,7 +31,7 @@ spaced as (
         facility_id,
         events,
         service_date,
-        min(service_date) over (partition by feed, facility_id) as first_date,
+        first_value(service_date) over days as first_date,
         lag(service_date) over days as previous_date,
         lead(service_date, 1, {{ as_of() }}) over days as next_date
     from reported

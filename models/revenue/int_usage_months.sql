@@ -67,11 +67,11 @@ divided as (
             ~ ' * units.weight',
             'earned.month_weight'
         ) }} as base,
-        mod(
-            {{ minor_units('abs(earned.month_amount)', 'units.cents_step') }}
-            * units.weight,
-            earned.month_weight
-        ) as remainder
+        {{ whole_remainder(
+            minor_units('abs(earned.month_amount)', 'units.cents_step')
+            ~ ' * units.weight',
+            'earned.month_weight'
+        ) }} as remainder
     from units
     inner join earned
         on
