@@ -15,7 +15,7 @@
 
 {#- First day of the month of `day`. -#}
 {% macro month_of(day) -%}
-    cast(date_trunc('month', {{ day }}) as date)
+    ({{ day }} - cast(extract(day from {{ day }}) - 1 as integer))
 {%- endmacro %}
 
 {#- First day of the month that this run closes; null when it closes none. -#}

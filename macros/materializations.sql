@@ -121,7 +121,11 @@ so that no other month is read.
         months.event_month,
         made.event_month is not null as stands
     from (select distinct event_month, inputs from {{ months }}) as months
-    left join (select distinct event_month, inputs from {{ this }}) as made
+    left join (
+        -- Of a month, which is made at once, any.
+        select event_month, any_value(inputs) as inputs from {{ this }}
+        group by event_month
+    ) as made
         on months.event_month = made.event_month and months.inputs = made.inputs
     order by months.event_month
 {%- endmacro %}

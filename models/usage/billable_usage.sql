@@ -16,22 +16,22 @@ metered as (
     from {{ ref('int_patient_units') }}
 ),
 
-open_contracts as (
+settled as (
     select
         contracts.contract_id,
         settlements.settled_before
-    from {{ ref('contracts') }} as contracts
-    left join {{ ref('stg_settled_usage') }} as settlements
-        on contracts.customer_id = settlements.customer_id
+    from {{ ref('stg_settled_usage') }} as settlements
+    inner join {{ ref('contracts') }} as contracts
+        on settlements.customer_id = contracts.customer_id
 ),
 
 billable as (
     select metered.*
     from metered
-    inner join open_contracts on metered.contract_id = open_contracts.contract_id
+    left join settled on metered.contract_id = settled.contract_id
     where
-        open_contracts.settled_before is null
-        or metered.service_date >= open_contracts.settled_before
+        settled.contract_id is null
+        or metered.service_date >= settled.settled_before
     union all
     select * from {{ ref('int_settled_usage') }}
 )
