@@ -15,8 +15,9 @@ SCHEMAS = ("finance", "quality")
 def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]:
     """Copy the public schemas of the warehouse and put the copy in the old one's place.
 
-    A reader that holds the old file open keeps it and is not disturbed. Returns the
-    rows of each table. Raises BillingError if there is no room or a table can't be
+    Rows are in the order of their first two columns, such as an invoice's number and
+    line. A reader that holds the old file open keeps it and is not disturbed. Returns
+    the rows of each table. Raises BillingError if there is no room or a table can't be
     read; the old file stays.
     """
     target = home.publication
@@ -53,7 +54,8 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
             name = f"{schema}.{table}"
             try:
                 (rows[name],) = connection.execute(
-                    f"create table publication.{name} as from warehouse.{name}"
+                    f"create table publication.{name} as "
+                    f"from warehouse.{name} order by 1, 2"
                 ).fetchone()
             except (duckdb.DataError, duckdb.ProgrammingError) as error:
                 # Not the database's own words, which may quote a value.

@@ -75,6 +75,9 @@ def test_every_public_table_and_view_and_nothing_else(
         ("quality", "rejected_rows", "BASE TABLE"),
     ]
     assert published(home, "select sum(total) from finance.invoices") == [(499500,)]
+    # Whoever opens a table sees it in order.
+    first = "select invoice_id from finance.invoices limit 2"
+    assert published(home, first) == [(0,), (1,)]
     assert stat.S_IMODE(home.publication.stat().st_mode) == 0o600
     assert [path.name for path in home.published.iterdir()] == ["billing.duckdb"]
 
