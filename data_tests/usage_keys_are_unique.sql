@@ -6,6 +6,6 @@
     "int_receipt_days": ["received_on"],
     "int_usage_meters": ["line_id", "valid_from"],
     "attribution_months": ["event_month"],
-    "patient_months": ["event_month"],
+    "patient_months": ["event_month", "event_type"],
     "usage_months": ["event_month"],
 }) }}

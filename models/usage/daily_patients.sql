@@ -2,12 +2,6 @@
 -- them apart) and patient, of the types that some line counts patients of (U8).
 with
 
-counted_types as (
-    select distinct event_type
-    from {{ ref('int_usage_meters') }}
-    where aggregation = 'distinct_patients'
-),
-
 months as (
     select * from {{ ref('patient_months') }}
     where {{ is_to_make(ref('patient_months')) }}
@@ -36,9 +30,11 @@ patients as (
         receipt_days.received_after,
         events.event_month
     from events
-    inner join months on events.event_month = months.event_month
+    inner join months
+        on
+            events.event_month = months.event_month
+            and events.event_type = months.event_type
     left join receipt_days on events.received_on = receipt_days.received_on
-    inner join counted_types on events.event_type = counted_types.event_type
     where events.obstacle = '' and events.patient_token is not null
 )
 

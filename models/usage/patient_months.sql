@@ -1,4 +1,4 @@
--- One row per month of events in which there are patients to count: its inputs.
+-- One row per month of events and type in it with patients to count (U8): its inputs.
 with
 
 counted_types as (
@@ -10,6 +10,7 @@ counted_types as (
 months as (
     select distinct
         usage.event_month,
+        usage.event_type,
         usage.inputs
     from {{ ref('daily_usage') }} as usage
     inner join counted_types on usage.event_type = counted_types.event_type
