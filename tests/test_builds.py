@@ -65,7 +65,7 @@ def test_what_is_made_by_month_is_made_again_when_its_sql_is_another(
     # By the digest of one month's inputs or, of what follows on it, the other's.
     for months, made in (
         ("usage_months", {"daily_usage", "daily_patients", "rejected_events"}),
-        ("attribution_months", {"attributed_usage", "metered_usage"}),
+        ("attribution_months", {"attributed_usage", "metered_usage", "metered_months"}),
     ):
         assert made <= names
         assert all(f"'{name}'" in code[months] for name in made)

@@ -211,6 +211,28 @@ def test_a_purge_and_a_full_rebuild_change_no_amount_C8(purged: Purged) -> None:
     assert found.problems == []
 
 
+def test_an_event_of_a_settled_day_charges_nothing_C8(
+    purged: Purged, tmp_path: Path
+) -> None:
+    """One that comes after the purge, and one that was there and is settled later."""
+    shutil.copytree(purged.home.path, tmp_path / "home")
+    shutil.copytree(purged.landing, tmp_path / "landing")
+    home = Home(tmp_path / "home")
+    (tmp_path / "landing" / "usage" / "lake" / "late.csv").write_text(
+        "event_id,event_type,facility,patient_id,occurred_at\n"
+        "late,encounter,lake-a,p9,2023-01-12\n"
+    )
+    with open_files(home, Keys.of(home)) as connection:
+        connection.execute(
+            "insert into ledger.book.settled_usage values (1, 'hill', '2026-01-01')"
+        )
+    _run(home, tmp_path / "landing")
+    assert _count(home, "restricted.usage_rows", "event_id = 'late'") == 1
+    assert _count(home, "restricted.metered_usage", "facility_id like 'hill-%'") == 0
+    after = finance_tables(home.publication)
+    assert after["invoice_lines"] == purged.before["invoice_lines"]
+
+
 def test_a_change_of_the_certificate_is_found(purged: Purged, tmp_path: Path) -> None:
     shutil.copytree(purged.home.path, tmp_path / "home")
     home = Home(tmp_path / "home")

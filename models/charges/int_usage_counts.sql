@@ -7,7 +7,7 @@ usage as (
         line_id,
         service_from,
         sum(units) as units
-    from {{ ref('billable_usage') }}
+    from {{ ref('billable_months') }}
     group by line_id, service_from
 ),
 

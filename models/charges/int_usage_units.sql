@@ -2,30 +2,57 @@
 -- charged and where the count stands (U2, U6).
 with
 
-usage as (
+days as (
     select * from {{ ref('billable_usage') }}
+),
+
+months as (
+    select * from {{ ref('billable_months') }}
 ),
 
 counts as (
     select * from {{ ref('int_usage_counts') }}
 ),
 
+usage as (
+    select
+        days.line_id,
+        days.service_from,
+        days.facility_id,
+        days.service_date as begins_on,
+        days.service_date,
+        days.units
+    from days
+    inner join counts
+        on
+            days.line_id = counts.line_id
+            and days.service_from = counts.service_from
+            and counts.is_by_day
+    union all
+    select
+        months.line_id,
+        months.service_from,
+        months.facility_id,
+        months.service_month as begins_on,
+        months.first_date as service_date,
+        months.units
+    from months
+    inner join counts
+        on
+            months.line_id = counts.line_id
+            and months.service_from = counts.service_from
+            and not counts.is_by_day
+),
+
 summed as (
     select
-        usage.line_id,
-        usage.service_from,
-        usage.facility_id,
-        min(usage.service_date) as service_date,
-        sum(usage.units) as units
+        line_id,
+        service_from,
+        facility_id,
+        min(service_date) as service_date,
+        sum(units) as units
     from usage
-    inner join counts
-        on usage.line_id = counts.line_id and usage.service_from = counts.service_from
-    group by
-        usage.line_id,
-        usage.service_from,
-        usage.facility_id,
-        {{ month_of('usage.service_date') }},
-        case when counts.is_by_day then usage.service_date end
+    group by line_id, service_from, facility_id, begins_on
 ),
 
 counted as (

@@ -7,7 +7,9 @@ usage as (
 ),
 
 terms as (
-    select * from {{ ref('int_usage_terms') }}
+    select line_id, service_from
+    from {{ ref('int_usage_terms') }}
+    where period_end <= {{ issue_through() }}
 ),
 
 booked as (
@@ -26,38 +28,49 @@ unbooked as (
     select * from {{ ref('unbooked_charges') }}
 ),
 
+hashes as (
+    select
+        months.line_id,
+        months.service_month,
+        months.hash_of_days
+    from {{ ref('billable_months') }} as months
+    inner join terms
+        on months.line_id = terms.line_id and months.service_from = terms.service_from
+    union all
+    select
+        line_id,
+        {{ month_of('service_date') }} as service_month,
+        -{{ whole_hash('facility_id', 'service_date', 'units') }} as hash_of_days
+    from booked
+),
+
+-- Where the same days are due and booked there is no difference, and no need to match
+-- them one by one, which is most of the work.
+changed as (
+    select
+        line_id,
+        service_month
+    from hashes
+    group by line_id, service_month
+    having sum(hash_of_days) <> 0
+),
+
 due_and_booked as (
     select
         usage.line_id,
         usage.facility_id,
         usage.service_date,
-        {{ month_of('usage.service_date') }} as service_month,
-        usage.units,
-        1 as direction
+        usage.units
     from usage
     inner join terms
         on usage.line_id = terms.line_id and usage.service_from = terms.service_from
-    where terms.period_end <= {{ issue_through() }}
     union all
     select
         line_id,
         facility_id,
         service_date,
-        {{ month_of('service_date') }} as service_month,
-        units,
-        -1 as direction
+        -units as units
     from booked
-),
-
--- Where the same rows are due and booked there is no difference, and no need to match
--- them one by one, which is most of the work.
-changed as (
-    select line_id, service_month
-    from due_and_booked
-    group by line_id, service_month
-    having sum(
-        direction * {{ whole_hash('facility_id', 'service_date', 'units') }}
-    ) <> 0
 ),
 
 differences as (
@@ -65,12 +78,12 @@ differences as (
         rows.line_id,
         rows.facility_id,
         rows.service_date,
-        cast(sum(rows.direction * rows.units) as decimal(18, 4)) as units
+        cast(sum(rows.units) as decimal(18, 4)) as units
     from due_and_booked as rows
     inner join changed
         on
             rows.line_id = changed.line_id
-            and rows.service_month = changed.service_month
+            and {{ month_of('rows.service_date') }} = changed.service_month
     group by rows.line_id, rows.facility_id, rows.service_date
 ),
 

@@ -51,8 +51,8 @@ monthly as (
     select
         service_month as month_start,
         {{ joined_key([
-            'line_id', 'contract_id', 'service_from', 'meter', 'event_type',
-            'classes', 'codes', 'aggregation', 'valid_from', 'valid_to'
+            'line_id', 'contract_id', 'service_from', 'meter', 'event_type', 'classes',
+            'codes', 'aggregation', 'counted_from', 'valid_from', 'valid_to'
         ]) }} as term
     from {{ ref('int_usage_meters') }}
     where service_month in (select service_month from service_months)
@@ -90,8 +90,14 @@ settings as (
     union all
     select
         {{ code_of(
-            ['int_located_usage', 'attributed_usage', 'metered_usage'],
-            [in_force('terms', 'day'), counts('meter', 'usage'), month_of('day')]
+            [
+                'int_located_usage', 'attributed_usage', 'metered_usage',
+                'metered_months'
+            ],
+            [
+                in_force('terms', 'day'), counts('meter', 'usage'), month_of('day'),
+                whole_hash('units')
+            ]
         ) }} as setting
 ),
 

@@ -23,6 +23,7 @@ seen as (
         meters.line_id,
         meters.contract_id,
         meters.service_from,
+        meters.counted_from,
         usage.facility_id,
         patients.service_date,
         row_number() over (
@@ -65,7 +66,7 @@ counted as (
         service_date,
         count(*) as units
     from seen
-    where visit = 1
+    where visit = 1 and service_date >= counted_from
     group by line_id, contract_id, service_from, facility_id, service_date
 )
 

@@ -2,15 +2,6 @@
 -- it, which stand in for its events (C8).
 with
 
-settled as (
-    select
-        contracts.contract_id,
-        settlements.settled_before
-    from {{ ref('stg_settled_usage') }} as settlements
-    inner join {{ ref('contracts') }} as contracts
-        on settlements.customer_id = contracts.customer_id
-),
-
 meters as (
     select * from {{ ref('int_usage_meters') }}
 ),
@@ -32,10 +23,7 @@ inner join meters
         booked.line_id = meters.line_id
         and {{ month_of('booked.service_date') }} = meters.service_month
         and {{ in_force('meters', 'booked.service_date') }}
-inner join settled
-    on
-        meters.contract_id = settled.contract_id
-        and booked.service_date < settled.settled_before
+        and booked.service_date < meters.counted_from
 group by
     meters.line_id,
     meters.contract_id,

@@ -1,5 +1,5 @@
 -- One row per usage line and run of days in one month, version and term: what its meter
--- counts then (U1).
+-- counts then (U1), and from which day; what was before was purged (C8).
 with
 
 terms as (
@@ -12,6 +12,15 @@ versions as (
 
 meters as (
     select * from {{ ref('meters') }}
+),
+
+settled as (
+    select
+        contracts.contract_id,
+        settlements.settled_before
+    from {{ ref('stg_settled_usage') }} as settlements
+    inner join {{ ref('contracts') }} as contracts
+        on settlements.customer_id = contracts.customer_id
 ),
 
 calendar as (
@@ -58,14 +67,31 @@ monthly as (
         meters.classes,
         meters.codes,
         meters.aggregation,
+        settled.settled_before,
         greatest(runs.valid_from, months.month_start) as valid_from,
         least(runs.valid_to, months.month_end) as valid_to
     from runs
     inner join meters on runs.meter = meters.meter
+    left join settled on runs.contract_id = settled.contract_id
     inner join months
         on
             runs.valid_from < months.month_end
             and months.month_start < runs.valid_to
 )
 
-select * from monthly
+select
+    line_id,
+    contract_id,
+    period_start,
+    service_from,
+    service_month,
+    meter,
+    event_type,
+    classes,
+    codes,
+    aggregation,
+    least(greatest(valid_from, coalesce(settled_before, valid_from)), valid_to)
+        as counted_from,
+    valid_from,
+    valid_to
+from monthly

@@ -1,6 +1,6 @@
 -- One row per usage line, facility, day and month of events: the units its meter
--- counts, and the term they are charged in (U1, U3). Patients are counted elsewhere:
--- whether one counts depends on other months.
+-- counts, and the term they are charged in (U1, U3); none of purged usage (C8). Patients
+-- are counted elsewhere: whether one counts depends on other months.
 with
 
 months as (
@@ -73,6 +73,7 @@ metered as (
             and counted.service_month = meters.service_month
             and counted.meter = meters.meter
             and {{ in_force('meters', 'counted.service_date') }}
+            and counted.service_date >= meters.counted_from
 )
 
 select
