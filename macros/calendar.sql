@@ -47,3 +47,17 @@ span, the calendar should be no longer than it has to.
         {%- endfor %}
     ) as numbers (days)
 {%- endmacro %}
+
+{#- The days of its month on which a meter is in force, a bit of a number for each. -#}
+{% macro days_of_month(meter) -%}
+    (cast(1 as bigint) << {{ days_between(meter ~ ".service_month", meter ~ ".valid_to") }})
+    - (
+        cast(1 as bigint)
+        << {{ days_between(meter ~ ".service_month", meter ~ ".valid_from") }}
+    )
+{%- endmacro %}
+
+{#- True when a day is one of such days of its month. -#}
+{% macro is_among_days(days, day) -%}
+    ({{ days }} >> cast(extract(day from {{ day }}) - 1 as integer)) % 2 = 1
+{%- endmacro %}

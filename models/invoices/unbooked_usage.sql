@@ -17,11 +17,11 @@ booked as (
 ),
 
 lines as (
-    select distinct line_id, contract_id from {{ ref('line_versions') }}
-),
-
-contracts as (
-    select * from {{ ref('contracts') }}
+    select distinct versions.line_id
+    from {{ ref('line_versions') }} as versions
+    inner join {{ ref('contracts') }} as contracts
+        on versions.contract_id = contracts.contract_id
+    where not contracts.is_held
 ),
 
 unbooked as (
@@ -48,11 +48,12 @@ hashes as (
 -- them one by one, which is most of the work.
 changed as (
     select
-        line_id,
-        service_month
+        hashes.line_id,
+        hashes.service_month
     from hashes
-    group by line_id, service_month
-    having sum(hash_of_days) <> 0
+    inner join lines on hashes.line_id = lines.line_id
+    group by hashes.line_id, hashes.service_month
+    having sum(hashes.hash_of_days) <> 0
 ),
 
 due_and_booked as (
@@ -96,8 +97,6 @@ waiting as (
 settled as (
     select differences.*
     from differences
-    inner join lines on differences.line_id = lines.line_id
-    inner join contracts on lines.contract_id = contracts.contract_id
     left join waiting
         on
             differences.line_id = waiting.line_id
@@ -106,7 +105,6 @@ settled as (
     where
         differences.units <> 0
         and waiting.line_id is null
-        and not contracts.is_held
         and {{ issue_through() }} is not null
 )
 

@@ -15,18 +15,8 @@ contracts as (
     select * from {{ ref('contracts') }}
 ),
 
--- Lines may share a meter: each of a contract counts once.
 meters as (
-    select distinct
-        contract_id,
-        service_month,
-        event_type,
-        classes,
-        codes,
-        aggregation = 'distinct_patients' as needs_patient,
-        valid_from,
-        valid_to
-    from {{ ref('int_usage_meters') }}
+    select * from {{ ref('int_usage_meters') }}
 ),
 
 contracted as (
@@ -40,21 +30,42 @@ contracted as (
 ),
 
 kinds as (
-    select distinct contract_id, service_date, event_type, class, code, has_patient
+    select distinct
+        contract_id,
+        {{ month_of('service_date') }} as service_month,
+        event_type,
+        class,
+        code,
+        has_patient
     from located
     where contract_id is not null and found is null
 ),
 
+-- The days of the month on which some meter counts this kind, in one number: there are
+-- as many contracts and days as there is usage, where each has one facility.
 metered as (
-    select distinct kinds.*
+    select
+        kinds.contract_id,
+        kinds.service_month,
+        kinds.event_type,
+        kinds.class,
+        kinds.code,
+        kinds.has_patient,
+        bit_or({{ days_of_month('meters') }}) as days
     from kinds
     inner join meters
         on
             kinds.contract_id = meters.contract_id
-            and {{ month_of('kinds.service_date') }} = meters.service_month
-            and {{ in_force('meters', 'kinds.service_date') }}
+            and kinds.service_month = meters.service_month
             and {{ counts('meters', 'kinds') }}
-            and (kinds.has_patient or not meters.needs_patient)
+            and (kinds.has_patient or meters.aggregation <> 'distinct_patients')
+    group by
+        kinds.contract_id,
+        kinds.service_month,
+        kinds.event_type,
+        kinds.class,
+        kinds.code,
+        kinds.has_patient
 ),
 
 judged as (
@@ -75,8 +86,9 @@ judged as (
             when located.contract_id is null and contracted.customer_id is null
                 then 'no_contract'
             when located.contract_id is null then 'facility_not_covered'
-            when metered.contract_id is null then 'unmetered'
-            else 'billable'
+            when {{ is_among_days('metered.days', 'located.service_date') }}
+                then 'billable'
+            else 'unmetered'
         end as outcome,
         located.events,
         located.quantity,
@@ -93,7 +105,7 @@ judged as (
     left join metered
         on
             located.contract_id = metered.contract_id
-            and located.service_date = metered.service_date
+            and {{ month_of('located.service_date') }} = metered.service_month
             and located.event_type = metered.event_type
             and located.class = metered.class
             and located.code = metered.code
