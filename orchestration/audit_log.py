@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from orchestration.audit import AuditLog
-from orchestration.warehouse import named_rows, quoted
+from orchestration.warehouse import connect, named_rows, quoted
 
 COLUMNS = {
     "seq": "bigint",
@@ -64,7 +64,7 @@ def search(
     """
     if not log.path.exists():
         return []
-    with duckdb.connect() as connection:
+    with connect() as connection:
         return named_rows(
             connection,
             f"select * from ({audit_rows(log)}) "

@@ -23,7 +23,7 @@ from orchestration.errors import BillingError, UsageError
 from orchestration.files import file_digest, to_disk
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
 from orchestration.ledger_chain import FIRST_HASH, ledger_head, record_hashes
-from orchestration.warehouse import attach, load_encryption, quoted
+from orchestration.warehouse import attach, connect, load_encryption, quoted
 from orchestration.whole import read_whole, tables
 
 FORMAT = 1
@@ -126,7 +126,7 @@ def _ledger_key(home: Home) -> str:
 def _save(
     home: Home, key: str, key_id: str, now: datetime, directory: Path
 ) -> dict[str, Any]:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         attach(connection, home.ledger, "ledger", key)
         # What a crash left in the write-ahead log goes into the file first.
@@ -153,7 +153,7 @@ def _save(
         "files": {"file": f"files.{key_id}.duckdb"},
     }
     files = directory / manifest["files"]["file"]
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         attach(connection, files, "files", key)
         connection.execute(
@@ -248,7 +248,7 @@ def _checked_manifest(place: Path, key: str) -> dict[str, Any]:
 def _container(
     place: Path, manifest: dict[str, Any], key: str
 ) -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect()
+    connection = connect()
     load_encryption(connection)
     file = place / manifest["files"]["file"]
     attach(connection, file, "files", key, read_only=True)
@@ -294,7 +294,7 @@ def _rows_not_in(current: Path, saved: Path, key: str) -> str | None:
 
     A damaged ledger tells nothing: for that it is being restored.
     """
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         attach(connection, saved, "saved", key, read_only=True)
         try:
@@ -321,7 +321,7 @@ def _rows_not_in(current: Path, saved: Path, key: str) -> str | None:
 
 
 def _heads(ledger: Path, key: str) -> list[str]:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         attach(connection, ledger, "ledger", key, read_only=True)
         return record_hashes(connection)

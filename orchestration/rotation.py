@@ -17,6 +17,7 @@ from orchestration.files import to_disk
 from orchestration.home import PRIVATE_FILE, Home
 from orchestration.warehouse import (
     attach,
+    connect,
     load_encryption,
     prepare,
     quoted,
@@ -88,7 +89,7 @@ def _finished(home: Home, name: str, path: Path) -> Rotation | None:
 
 
 def _opens(path: Path, key: str) -> bool:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         try:
             connection.execute(
@@ -128,7 +129,7 @@ def _write_anew(home: Home, name: str, path: Path, old: str, new: str) -> int:
     temporary = path.with_name(f".{path.name}.new")
     remove_database(temporary)
     try:
-        with duckdb.connect() as connection:
+        with connect() as connection:
             prepare(connection, home)
             attach(connection, path, name, old)
             attach(connection, temporary, "rotated", new)

@@ -18,7 +18,7 @@ from orchestration.sample_enterprise import (
     Enterprise,
     Facility,
 )
-from orchestration.warehouse import quoted
+from orchestration.warehouse import connect, quoted
 
 # The feed of one hospital stops here and is made up for on the day in `_EVENTS`.
 SILENT_FROM, SILENT_THROUGH = date(2025, 10, 10), date(2025, 10, 31)
@@ -154,7 +154,7 @@ def write_usage(
     Returns the rows: encounters that were sent twice, cancelled or corrected have two.
     """
     folder.mkdir(parents=True)
-    with duckdb.connect() as connection:
+    with connect() as connection:
         # One thread writes the same bytes on every machine.
         connection.execute("set threads = 1")
         _make_lists(connection, enterprise)

@@ -5,7 +5,6 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-import duckdb
 import psycopg
 from psycopg import sql
 
@@ -18,7 +17,7 @@ from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.postgres_link import Address
 from orchestration.postgres_tables import Table
-from orchestration.warehouse import quoted
+from orchestration.warehouse import connect, quoted
 
 _LOCK = 728_301_115  # any number, the same for all who publish
 _WAIT = "20s"
@@ -77,7 +76,7 @@ def serve(home: Home, url: str, day: date | None = None) -> Served:
 def _tables(
     home: Home, connection: psycopg.Connection, accesses: list, day: date
 ) -> dict[str, int]:
-    with duckdb.connect() as source:
+    with connect() as source:
         source.execute(f"attach {quoted(home.publication)} as publication (read_only)")
         found = source.execute(
             "select table_schema || '.' || table_name from information_schema.tables "

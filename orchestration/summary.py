@@ -12,6 +12,7 @@ from orchestration.close_report import report_path
 from orchestration.contract_comparisons import FOLLOWS
 from orchestration.heads import heads_of
 from orchestration.home import Home
+from orchestration.warehouse import connect
 
 _console = Console(highlight=False)
 
@@ -22,7 +23,7 @@ _SHOWN = 30
 def print_summary(home_path: Path, as_of: date, issued: list[str]) -> None:
     """Invoices issued by this run, drafts, what was held or rejected, where to look."""
     home = Home(home_path)
-    with duckdb.connect(str(home.publication), read_only=True) as connection:
+    with connect(home.publication, read_only=True) as connection:
         if issued:
             _print_invoices(connection, f"Issued as of {as_of}", issued)
         else:
@@ -36,7 +37,7 @@ def print_summary(home_path: Path, as_of: date, issued: list[str]) -> None:
 def print_drafts(home_path: Path, through: date) -> None:
     """The drafts that closing would issue, in the order of their numbers."""
     home = Home(home_path)
-    with duckdb.connect(str(home.publication), read_only=True) as connection:
+    with connect(home.publication, read_only=True) as connection:
         drafts = [
             invoice_id
             for (invoice_id,) in connection.execute(
@@ -92,7 +93,7 @@ def _print_by_currency(
     home_path: Path, title: str, headings: tuple[str, ...], sql: str, month: date
 ) -> None:
     home = Home(home_path)
-    with duckdb.connect(str(home.publication), read_only=True) as connection:
+    with connect(home.publication, read_only=True) as connection:
         rows = connection.execute(sql, [month]).fetchall()
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for heading in ("Currency", *headings):

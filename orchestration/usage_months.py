@@ -76,8 +76,7 @@ def count(
 ) -> None:
     """Count the rows of files just stored; within their transaction."""
     is_of_files = (
-        "feed = cast(? as varchar) "
-        "and file_id in (select unnest(cast(? as varchar[])))"
+        "feed = cast(? as varchar) and file_id in (select unnest(cast(? as varchar[])))"
     )
     connection.execute(
         f"""

@@ -25,7 +25,7 @@ from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
 from orchestration.ledger_chain import FIRST_HASH, ledger_head
 from orchestration.project import read_seed
-from orchestration.warehouse import attach, load_encryption, quoted
+from orchestration.warehouse import attach, connect, load_encryption, quoted
 
 _BEYOND = (
     "A ledger and a log that were both put back to one earlier day look whole: compare "
@@ -127,7 +127,7 @@ def _check_log(audit: AuditLog, found: Verification) -> _Log:
 
 @contextlib.contextmanager
 def _ledger(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect()
+    connection = connect()
     try:
         load_encryption(connection)
         connection.execute(f"set temp_directory = {quoted(home.spill)}")

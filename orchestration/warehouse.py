@@ -30,7 +30,7 @@ def open_files(
     spills encrypted to the work directory. Raises BillingError for a wrong key or a
     damaged file, which is left as it is.
     """
-    connection = duckdb.connect()
+    connection = connect()
     try:
         prepare(connection, home, memory_limit)
         attach(connection, home.warehouse, "warehouse", keys.warehouse, read_only)
@@ -44,6 +44,19 @@ def open_files(
         raise
     finally:
         connection.close()
+
+
+def connect(
+    path: Path | str = ":memory:", *, read_only: bool = False
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that prints nothing.
+
+    Without this DuckDB draws a bar on standard output, a pipe or not, of whatever takes
+    longer than two seconds.
+    """
+    connection = duckdb.connect(str(path), read_only=read_only)
+    connection.execute("set enable_progress_bar = false")
+    return connection
 
 
 def prepare(

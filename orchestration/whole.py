@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import BillingError
-from orchestration.warehouse import attach, is_damage, load_encryption
+from orchestration.warehouse import attach, connect, is_damage, load_encryption
 
 
 def identifier(name: str) -> str:
@@ -45,7 +45,7 @@ def read_whole(path: Path, name: str, key: str) -> dict[str, tuple[int, int]]:
 
     Raises BillingError if the key does not open it or if a block was damaged.
     """
-    with duckdb.connect() as connection:
+    with connect() as connection:
         load_encryption(connection)
         return read_on(connection, path, name, key)
 

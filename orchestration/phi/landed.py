@@ -18,6 +18,7 @@ import duckdb
 from orchestration.phi import identifiers as kinds
 from orchestration.phi.identifiers import is_number_or_day, kind_of
 from orchestration.readers.landed_columns import sql_path
+from orchestration.warehouse import connect
 
 Found = tuple[str, str]  # kind, value
 
@@ -81,7 +82,7 @@ def of_name(feed: str, name: str) -> Iterator[Found]:
 
 def all_values(path: Path) -> Iterator[Found]:
     """Every value of a Parquet file, as of a column of no known kind."""
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.execute("set temp_directory = ''")
         relation = f"read_parquet({sql_path(path)})"
         for name, *_ in connection.execute(f"describe from {relation}").fetchall():
@@ -116,7 +117,7 @@ def _of_csv(path: Path) -> Iterator[Found]:
 def _of_table(
     path: Path, relation: str, header: list[str] | None = None
 ) -> Iterator[Found]:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         # What is read stays in memory.
         connection.execute("set temp_directory = ''")
         try:

@@ -17,7 +17,7 @@ from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.phi.identifiers import APART
-from orchestration.warehouse import attach, prepare, quoted
+from orchestration.warehouse import attach, connect, prepare, quoted
 from orchestration.whole import identifier
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ def _of_document(document: "pypdf.PdfReader", place: str) -> Iterator[Written]:
 
 
 def _of_plain_database(path: Path, place: str) -> Iterator[Written]:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         connection.execute("set temp_directory = ''")
         connection.execute(f"attach {quoted(path)} as opened (read_only)")
         yield from _of_tables(connection, "opened", place)
@@ -158,7 +158,7 @@ def _of_databases(home: Home) -> Iterator[Written]:
     for path, name in ((home.ledger, "ledger"), (home.warehouse, "warehouse")):
         if not path.exists():
             continue
-        with duckdb.connect() as connection:
+        with connect() as connection:
             prepare(connection, home)
             attach(connection, path, name, getattr(Keys.of(home), name), read_only=True)
             yield from _of_tables(connection, name, path.name, names_files=True)
@@ -195,7 +195,7 @@ def _of_tables(
 
 
 def _is_encrypted(path: Path) -> bool:
-    with duckdb.connect() as connection:
+    with connect() as connection:
         try:
             connection.execute(f"attach {quoted(path)} as tried (read_only)")
         except duckdb.Error as error:
