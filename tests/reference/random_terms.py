@@ -213,10 +213,13 @@ class ContractTerms:
             line["included_quantity"] = rng.choice(("", "", "", "2", "4.5"))
             line["revenue_rule"] = rng.choice(("", "", "as_used", "ratable"))
         elif rng.random() < 0.2:
+            # One of an amendment signed later is not known yet: that is refused.
             bases = [
                 i
                 for i, ln in self.lines.items()
-                if ln["pricing_model"] != "percentage" and self.line_steps[i] <= step
+                if ln["pricing_model"] != "percentage"
+                and self.line_steps[i] <= step
+                and self.line_amendments[i] in ("", amendment_id)
             ]
             line["pricing_model"] = "percentage"
             line["percentage"] = rng.choice(("18", "2.5", "7.3333"))
