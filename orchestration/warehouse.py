@@ -15,7 +15,7 @@ from orchestration.keys import Keys
 
 # How much DuckDB may hold in memory, here and in profiles.yml; the rest is spilled.
 MEMORY_VARIABLE = "BILLING_MEMORY_LIMIT"
-DEFAULT_MEMORY = "2500MB"
+DEFAULT_MEMORY = "2100MB"
 # Words of DuckDB for a block that is not what was written.
 _DAMAGE = ("aes tag", "corrupt", "checksum")
 
