@@ -17,7 +17,12 @@ print({connection}.execute(setting).fetchone()[0])
 
 
 @pytest.mark.parametrize(
-    ("connection", "draws"), [("connect()", "False"), ("duckdb.connect()", "True")]
+    ("connection", "draws"),
+    [
+        ("connect()", "False"),
+        ("connect().cursor()", "False"),
+        ("duckdb.connect()", "True"),
+    ],
 )
 def test_no_bar_is_drawn_among_the_results(connection: str, draws: str) -> None:
     code = DRAWS_A_BAR.format(connection=connection)
