@@ -90,8 +90,13 @@ def make(
         f"create temp table usage_customer_keys as {tokens.customer_keys(customers)}",
         [token_key],
     )
+    _forget_patients(connection)
+
+
+def _forget_patients(connection: duckdb.DuckDBPyConnection) -> None:
+    # Made anew: rows that are deleted keep their room until the table goes.
     connection.execute(
-        "create temp table usage_patients (feed varchar, place varchar, "
+        "create or replace temp table usage_patients (feed varchar, place varchar, "
         "patient_id varchar, customer_id varchar, agreed_through date, "
         "patient_token varchar)"
     )
@@ -115,7 +120,7 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
         )
     kept = connection.execute(f"select count(*) from {PATIENTS}").fetchone()[0]
     if kept > _ENOUGH_PATIENTS:
-        connection.execute(f"delete from {PATIENTS}")
+        _forget_patients(connection)
     connection.execute(
         f"""
         insert into {PATIENTS}

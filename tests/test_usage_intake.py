@@ -18,7 +18,7 @@ from usage_landing import (
     unreadable,
 )
 
-from orchestration import usage_store
+from orchestration import usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.readers import csv_lines
 
@@ -167,6 +167,27 @@ def test_a_file_stopped_half_way_leaves_nothing(warehouse, landing, monkeypatch)
     assert rows(warehouse, "event_id") == []
     assert warehouse.execute("from raw.usage_files").fetchall() == []
     assert load(warehouse, landing).rows_read == 1
+
+
+def test_patients_of_earlier_files_take_no_room(warehouse, landing, monkeypatch):
+    """Rows that are deleted keep theirs: a hundred million events ran out of memory."""
+    monkeypatch.setattr(usage_terms, "_ENOUGH_PATIENTS", 1)
+    place, kept = usage_terms.place_rows, []
+
+    def placed(connection, feed):
+        place(connection, feed)
+        kept.extend(
+            connection.execute(
+                f"select count(*), max(rowid) + 1 from {usage_terms.PATIENTS}"
+            ).fetchall()
+        )
+
+    monkeypatch.setattr(usage_terms, "place_rows", placed)
+    for feed in ("clinic", "lab", "ward"):
+        lines = [f"{feed}{n},encounter,north,p{n},2026-05-01" for n in range(3)]
+        land(landing, f"{feed}/a.csv", "\n".join([HEADER, *lines, ""]))
+    load(warehouse, landing)
+    assert kept == [(3, 3), (3, 3), (3, 3)]
 
 
 @pytest.mark.parametrize(
