@@ -13,6 +13,11 @@
     )
 {%- endmacro %}
 
+{#- By what a day of units, due or booked, is told from another. -#}
+{% macro hash_of_day() -%}
+    {{ whole_hash('facility_id', 'service_date', 'units') }}
+{%- endmacro %}
+
 {#- True when text has the shape of a CCN (6 characters) or an NPI (10 digits). -#}
 {% macro looks_like_facility_number(text) -%}
     {{ matches(text, '^([0-9]{2}[0-9A-Z][0-9]{2}[0-9A-Z]|[12][0-9]{9})$') }}

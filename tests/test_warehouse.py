@@ -1,4 +1,4 @@
-"""Connections to the warehouse: what they print is nothing."""
+"""Connections to the warehouse: they print nothing, and share a bound of memory."""
 
 import subprocess
 import sys
@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from orchestration.project import PROJECT_DIR
+from orchestration.warehouse import DEFAULT_MEMORY, MEMORY_VARIABLE
 
 # On standard output, a pipe too, of a statement that takes over two seconds.
 DRAWS_A_BAR = """
@@ -35,3 +36,8 @@ def test_no_bar_is_drawn_among_the_results(connection: str, draws: str) -> None:
 def test_every_connection_is_made_in_one_place() -> None:
     for path in (PROJECT_DIR / "orchestration").rglob("*.py"):
         assert path.name == "warehouse.py" or "duckdb.connect(" not in path.read_text()
+
+
+def test_models_are_built_with_as_much_memory_as_all_else() -> None:
+    written = f"env_var('{MEMORY_VARIABLE}', '{DEFAULT_MEMORY}')"
+    assert written in (PROJECT_DIR / "profiles.yml").read_text()

@@ -40,7 +40,7 @@ hashes as (
     select
         line_id,
         {{ month_of('service_date') }} as service_month,
-        -{{ whole_hash('facility_id', 'service_date', 'units') }} as hash_of_days
+        -{{ hash_of_day() }} as hash_of_days
     from booked
 ),
 

@@ -96,7 +96,7 @@ settings as (
             ],
             [
                 in_force('terms', 'day'), counts('meter', 'usage'), month_of('day'),
-                days_of_month('meter'), is_among_days('days', 'day'), whole_hash('units')
+                days_of_month('meter'), is_among_days('days', 'day'), hash_of_day()
             ]
         ) }} as setting
 ),

@@ -22,7 +22,7 @@ billable as (
         {{ month_of('service_date') }} as service_month,
         service_date as first_date,
         units,
-        {{ whole_hash('facility_id', 'service_date', 'units') }} as hash_of_days
+        {{ hash_of_day() }} as hash_of_days
     from {{ ref('int_other_units') }}
 )
 

@@ -16,7 +16,7 @@ summed as (
         {{ month_of('service_date') }} as service_month,
         min(service_date) as first_date,
         cast(sum(units) as decimal(18, 4)) as units,
-        sum({{ whole_hash('facility_id', 'service_date', 'units') }}) as hash_of_days,
+        sum({{ hash_of_day() }}) as hash_of_days,
         event_month,
         inputs
     from days
