@@ -11,6 +11,9 @@ from orchestration.home import Home
 from orchestration.warehouse import quoted, remove_database
 
 SCHEMAS = ("finance", "quality")
+# Text is written in two thirds of the time of DuckDB's first format, and smaller; DuckDB
+# 1.3 and later read it. Rows that fill no group are written by one core, at the end.
+_OPTIONS = "storage_version 'v1.3.0', row_group_size 30720"
 
 
 def publish(connection: duckdb.DuckDBPyConnection, home: Home) -> dict[str, int]:
@@ -47,11 +50,11 @@ def _copy(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, int]:
         [list(SCHEMAS)],
     ).fetchall()
     names = [f"{schema}.{table}" for schema, table in tables]
-    connection.execute(f"attach {quoted(path)} as publication")
+    connection.execute(f"attach {quoted(path)} as publication ({_OPTIONS})")
     try:
         for schema in SCHEMAS:
             connection.execute(f"create schema publication.{schema}")
-        # Two at once: of a table that is not large DuckDB writes with one core.
+        # Two at once: a small table is written by one core.
         with ThreadPoolExecutor(2) as pool:
             copied = pool.map(lambda name: _copy_table(connection, name), names)
             rows = dict(zip(names, copied, strict=True))
