@@ -78,7 +78,10 @@ def manifest() -> Manifest:
 
     The environment must hold a home and its keys (Keys.hand_to_dbt).
     """
-    return _invoke(dbtRunner(), ["parse"], None).result
+    # What dbt kept of a parse holds paths of seeds, and would be used by a project that
+    # stands elsewhere as well; not if it was parsed with other variables.
+    variables = json.dumps({"project_dir": str(DBT_PROJECT_DIR)})
+    return _invoke(dbtRunner(), ["parse", "--vars", variables], None).result
 
 
 def build(

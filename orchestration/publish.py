@@ -11,8 +11,8 @@ from orchestration.home import Home
 from orchestration.warehouse import quoted, remove_database
 
 SCHEMAS = ("finance", "quality")
-# Text is written in two thirds of the time of DuckDB's first format, and smaller; DuckDB
-# 1.3 and later read it. Rows that fill no group are written by one core, at the end.
+# DuckDB 1.3 and later read it; text is written in two thirds of the time of the first
+# format. Rows that fill no group are written by one core, at the end.
 _OPTIONS = "storage_version 'v1.3.0', row_group_size 30720"
 
 

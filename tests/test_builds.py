@@ -1,11 +1,16 @@
 """Builds of one run: what is made again after an issue or a close, and what is not."""
 
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.project import DBT_PROJECT_VARIABLE, PROJECT_DIR
 
 
 @pytest.fixture
@@ -71,3 +76,28 @@ def test_what_is_made_by_month_is_made_again_when_its_sql_is_another(
         assert all(f"'{name}'" in code[months] for name in made)
         names -= made
     assert not names
+
+
+def test_a_home_follows_a_project_that_was_moved(home: Home, tmp_path: Path) -> None:
+    # An installation beside the old one, which is then taken away.
+    old = tmp_path / "old"
+    for name in ("models", "macros", "seeds", "data_tests"):
+        shutil.copytree(PROJECT_DIR / name, old / name)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(PROJECT_DIR / name, old / name)
+    seeds = (
+        "from orchestration.dbt_project import manifest;"
+        "print({n.root_path for n in manifest().nodes.values()"
+        " if n.resource_type == 'seed'})"
+    )
+
+    for project in (old, PROJECT_DIR):
+        stated = subprocess.run(
+            [sys.executable, "-c", seeds],
+            env=os.environ | {DBT_PROJECT_VARIABLE: str(project)},
+            cwd=PROJECT_DIR,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        assert stated.strip() == str({str(project)})
