@@ -7,9 +7,10 @@ beside a usage file, as sha256sum writes it, tells when the file is whole.
 
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestration.errors import BillingError
 from orchestration.project import PROJECT_DIR
@@ -41,21 +42,30 @@ _EXPECTED = (
 )
 
 
+class FileState(NamedTuple):
+    """What tells that a file is as it was: bytes, nanoseconds of its times, inode."""
+
+    size: int
+    written_ns: int
+    changed_ns: int
+    inode: int
+
+
 @dataclass(frozen=True)
 class LandedFile:
     """A file of the landing directory.
 
     `name` is its path relative to the landing directory, with forward slashes;
     `content_hash` the SHA-256 of its bytes as landed, in hex; `promised` what its
-    sender says that this is, None if nothing is said; `state` its size in bytes and
-    when it was last written to, in nanoseconds.
+    sender says that this is, None if nothing is said; `state` is how it lay there
+    before its bytes were counted.
     """
 
     path: Path
     name: str
     content_hash: str
+    state: FileState
     promised: str | None = None
-    state: tuple[int, int] = (0, 0)
 
     @property
     def is_whole(self) -> bool:
@@ -66,7 +76,8 @@ class LandedFile:
     def is_unchanged(self) -> bool:
         """Whether nobody has written to it since its bytes were counted."""
         try:
-            return _state(self.path) == self.state
+            # As to its bytes: another name is no change.
+            return _state(self.path)[:2] == self.state[:2]
         except FileNotFoundError:
             return False
 
@@ -138,16 +149,19 @@ def table_files(
     ]
 
 
-def feed_files(landing: Path) -> dict[str, list[LandedFile]]:
+def feed_files(
+    landing: Path, counted: Mapping[tuple[str, FileState], str] | None = None
+) -> dict[str, list[LandedFile]]:
     """Files of every usage feed, at any depth, by name; feeds in order of name.
 
     A feed is an immediate subfolder of `usage/`; one without files has an empty list.
+    `counted` has the hashes of files known by name and state, which are not read.
     """
     check_landing(landing)
     return {
         feed.name: sorted(
             (
-                _landed(landing, path, _promised(path))
+                _landed(landing, path, _promised(path), counted)
                 for path in _all_files(feed)
                 if path.suffix != PROMISE_SUFFIX
             ),
@@ -245,12 +259,17 @@ def _promised(path: Path) -> str | None:
     return text.split()[0].lower() if text.strip() else ""
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: Path) -> FileState:
     found = path.stat()
-    return found.st_size, found.st_mtime_ns
+    return FileState(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
 
 
-def _landed(landing: Path, path: Path, promised: str | None = None) -> LandedFile:
+def _landed(
+    landing: Path,
+    path: Path,
+    promised: str | None = None,
+    counted: Mapping[tuple[str, FileState], str] | None = None,
+) -> LandedFile:
     name = path.relative_to(landing).as_posix()
     if not name.isprintable():
         raise BillingError.naming_files(
@@ -260,11 +279,15 @@ def _landed(landing: Path, path: Path, promised: str | None = None) -> LandedFil
         )
     try:
         state = _state(path)
-        with path.open("rb") as file:
-            content_hash = hashlib.file_digest(file, "sha256").hexdigest()
+        content_hash = (counted or {}).get((name, state)) or _hash_of(path)
     except OSError as error:
         raise BillingError.naming_files(
             f"{name} cannot be read ({error.strerror}); make it readable, run again.",
             {name: f"A file under {name.split('/')[0]}/"},
         ) from None
-    return LandedFile(path, name, content_hash, promised, state)
+    return LandedFile(path, name, content_hash, state, promised)
+
+
+def _hash_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -16,8 +16,9 @@ from pathlib import Path
 import duckdb
 
 from orchestration import feed_links, tokens, usage_months, usage_store, usage_terms
+from orchestration.counted_files import landed_usage
 from orchestration.errors import BillingError
-from orchestration.landed_files import LandedFile, feed_files
+from orchestration.landed_files import LandedFile
 from orchestration.readers import events, rows_in_hand, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
@@ -65,9 +66,9 @@ def load_usage(
     were made with another key, or if there is no room; errors never quote a row.
     """
     feeds = feeds_of_seed(connection)
-    landed = feed_files(landing)
     key_id = tokens.token_key_id(token_key)
     usage_store.make_tables(connection)
+    landed = landed_usage(connection, landing)
     usage_store.check_token_key(connection, key_id)
     usage_store.forget_purged(connection)
     usage_store.forget_failed(connection)

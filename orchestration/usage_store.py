@@ -6,7 +6,7 @@ from datetime import date
 
 import duckdb
 
-from orchestration import feed_links, usage_months, usage_versions
+from orchestration import counted_files, feed_links, usage_months, usage_versions
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.rows_in_hand import HAND, REFUSED_IN_HAND
@@ -39,6 +39,7 @@ _TABLES = (
     )""",
     # The id of the key that tokens are made with; empty before it was changed once.
     "raw.token_keys (key_id varchar)",
+    counted_files.TABLE,
     *usage_months.TABLES,
 )
 
@@ -241,6 +242,7 @@ def forget_purged(connection: duckdb.DuckDBPyConnection) -> None:
     connection.begin()
     for feed, file_id in files:
         _forget(connection, feed, file_id, load_no)
+        counted_files.forget(connection, file_id)
         for (table,) in made:
             connection.execute(
                 f"delete from restricted.{table} where feed = ? and file_id = ?",

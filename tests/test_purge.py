@@ -166,6 +166,10 @@ def test_the_rows_are_gone_wherever_the_restricted_schema_had_them(
         assert _count(purged.home, f"restricted.{table}", gone) == 0, table
     assert _count(purged.home, "restricted.usage_rows", "feed = 'lake'") == 1
     assert _count(purged.home, "restricted.usage_rows") == 15 - 4
+    # Nor is the name left, which may tell of a patient.
+    assert _count(purged.home, "raw.counted_files") > 0
+    named = "source_file in ('usage/lake/2023-01.csv', 'usage/lake/2023-02.csv')"
+    assert _count(purged.home, "raw.counted_files", named) == 0
 
 
 def test_the_certificate_is_in_ledger_and_log(purged: Purged) -> None:
