@@ -103,7 +103,7 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
     assert usage.remade(date(2026, 4, 2)) == {february, march}
     assert usage.read() == ["date '2026-02-01' to date '2026-03-01'"]
     # Encounters of 12 February and 5 and 7 March, one of 10 January.
-    days = [row[4] for row in usage.results()["restricted.billable_usage"]]
+    days = [row[3] for row in usage.results()["restricted.billable_usage"]]
     assert sorted(days) == [
         date(2026, 1, 10),
         date(2026, 2, 12),
@@ -284,14 +284,14 @@ def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None
         header=header,
     )
     units = usage.build(date(2026, 2, 2))["restricted.billable_usage"]
-    assert {row[2] for row in units} == {"clinic-north"}
+    assert {row[1] for row in units} == {"clinic-north"}
     usage.land(
         "lab/encounters.csv",
         "v1,2026-01-31T23:00:00Z,,p1,clinic-south,ambulatory,1",
         header=header,
     )
     grown = usage.build(date(2026, 2, 2))
-    assert {row[2] for row in grown["restricted.billable_usage"]} == {"clinic-south"}
+    assert {row[1] for row in grown["restricted.billable_usage"]} == {"clinic-south"}
     assert usage.build_anew(date(2026, 2, 2)) == grown
 
 

@@ -103,8 +103,9 @@ settled as (
             and differences.service_date between
             waiting.service_start and waiting.service_end
     where
-        differences.units <> 0
-        and waiting.line_id is null
+        -- In one, not two conditions: by the one on units the engine would expect so few
+        -- rows that it put these into the table, and not those that wait.
+        case when waiting.line_id is null then differences.units else 0 end <> 0
         and {{ issue_through() }} is not null
 )
 

@@ -10,8 +10,20 @@ days as (
     select * from {{ ref('int_reported_days') }}
 ),
 
+lines as (
+    select distinct line_id, contract_id
+    from {{ ref('line_versions') }}
+),
+
 billable as (
-    select * from {{ ref('billable_usage') }}
+    select
+        lines.contract_id,
+        usage.line_id,
+        usage.facility_id,
+        usage.service_date,
+        usage.units
+    from {{ ref('billable_usage') }} as usage
+    inner join lines on usage.line_id = lines.line_id
 ),
 
 -- Beyond a facility's own history, or while its whole feed is silent beyond its own.

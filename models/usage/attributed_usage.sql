@@ -6,17 +6,14 @@ months as (
     where {{ is_to_make(ref('attribution_months')) }}
 ),
 
-located as (
+-- Told three times, which costs less than to keep its rows.
+located as not materialized (
     select * from {{ ref('int_located_usage') }}
     where {{ is_to_make(ref('attribution_months')) }}
 ),
 
 contracts as (
     select * from {{ ref('contracts') }}
-),
-
-meters as (
-    select * from {{ ref('int_usage_meters') }}
 ),
 
 contracted as (
@@ -53,7 +50,7 @@ metered as (
         kinds.has_patient,
         bit_or({{ days_of_month('meters') }}) as days
     from kinds
-    inner join meters
+    inner join {{ ref('int_usage_meters') }} as meters
         on
             kinds.contract_id = meters.contract_id
             and kinds.service_month = meters.service_month
@@ -97,7 +94,9 @@ judged as (
         located.event_month,
         months.inputs
     from located
-    inner join months on located.event_month = months.event_month
+    -- Each has one. Behind an inner join the engine expects so few rows that it would put
+    -- these into the table, and not what they are joined with.
+    left join months on located.event_month = months.event_month
     left join contracted
         on
             located.customer_id = contracted.customer_id

@@ -5,7 +5,6 @@ with
 billable as (
     select
         line_id,
-        contract_id,
         facility_id,
         service_from,
         service_month,
@@ -16,7 +15,6 @@ billable as (
     union all
     select
         line_id,
-        contract_id,
         facility_id,
         service_from,
         {{ month_of('service_date') }} as service_month,

@@ -3,7 +3,7 @@
 with
 
 billable as (
-    select line_id, contract_id, facility_id, service_from, service_date, units
+    select line_id, facility_id, service_from, service_date, units
     from {{ ref('metered_usage') }}
     union all
     select * from {{ ref('int_other_units') }}

@@ -5,14 +5,13 @@ with
 other as (
     select
         line_id,
-        contract_id,
         facility_id,
         service_from,
         service_date,
         cast(units as decimal(18, 4)) as units
     from {{ ref('int_patient_units') }}
     union all
-    select line_id, contract_id, facility_id, service_from, service_date, units
+    select line_id, facility_id, service_from, service_date, units
     from {{ ref('int_settled_usage') }}
 )
 

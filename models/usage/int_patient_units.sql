@@ -21,7 +21,6 @@ meters as (
 seen as (
     select
         meters.line_id,
-        meters.contract_id,
         meters.service_from,
         meters.counted_from,
         usage.facility_id,
@@ -60,14 +59,13 @@ seen as (
 counted as (
     select
         line_id,
-        contract_id,
         service_from,
         facility_id,
         service_date,
         count(*) as units
     from seen
     where visit = 1 and service_date >= counted_from
-    group by line_id, contract_id, service_from, facility_id, service_date
+    group by line_id, service_from, facility_id, service_date
 )
 
 select * from counted

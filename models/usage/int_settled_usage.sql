@@ -12,7 +12,6 @@ booked as (
 
 select
     meters.line_id,
-    meters.contract_id,
     booked.facility_id,
     meters.service_from,
     booked.service_date,
@@ -26,7 +25,6 @@ inner join meters
         and booked.service_date < meters.counted_from
 group by
     meters.line_id,
-    meters.contract_id,
     booked.facility_id,
     meters.service_from,
     booked.service_date

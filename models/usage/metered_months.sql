@@ -10,7 +10,6 @@ days as (
 summed as (
     select
         line_id,
-        contract_id,
         facility_id,
         service_from,
         {{ month_of('service_date') }} as service_month,
@@ -22,7 +21,6 @@ summed as (
     from days
     group by
         line_id,
-        contract_id,
         facility_id,
         service_from,
         {{ month_of('service_date') }},

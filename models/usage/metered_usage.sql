@@ -60,7 +60,6 @@ counted as (
 metered as (
     select
         meters.line_id,
-        counted.contract_id,
         counted.facility_id,
         meters.service_from,
         counted.service_date,
