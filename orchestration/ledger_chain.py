@@ -7,8 +7,7 @@ record before it, whatever its kind. The hash that no record follows is the head
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 
 import duckdb
@@ -18,8 +17,6 @@ import pyarrow.compute
 
 FIRST_HASH = "0" * 64
 _BATCH = 100_000
-# More would hold more of their text in memory.
-INVOICES_AT_ONCE = 20_000
 
 HEADER = (
     "invoice_number, document_type, customer_id, customer_name, bill_to_name, "
@@ -128,41 +125,36 @@ def next_number(connection: duckdb.DuckDBPyConnection, table: str, column: str) 
 
 def content_hashes(
     connection: duckdb.DuckDBPyConnection,
-    headers: Sequence[tuple],
+    headers: Sequence[Sequence[object]],
     previous: str,
 ) -> list[tuple[str, str]]:
     """For each header, in order: the hash before it and its own content hash (A5)."""
     hashes = []
-    # Some at a time: the texts of all may be larger than all else in memory.
-    for first in range(0, len(headers), INVOICES_AT_ONCE):
-        for text in invoice_texts(
-            connection, headers[first : first + INVOICES_AT_ONCE]
-        ):
-            own = invoice_hash(text, previous)
-            hashes.append((previous, own))
-            previous = own
+    for text in invoice_texts(connection, headers):
+        own = invoice_hash(text, previous)
+        hashes.append((previous, own))
+        previous = own
     return hashes
 
 
 def invoice_texts(
     connection: duckdb.DuckDBPyConnection, headers: Sequence[Sequence[object]]
-) -> list[bytes]:
+) -> Iterator[bytes]:
     """For each header: canonical text of it, its lines and shares as the ledger has
     them (A5), in UTF-8.
+
+    The connection may run nothing else until the last text was taken: the texts of all
+    invoices may be larger than all else in memory, so they are not held.
     """
-    numbers = [header[0] for header in headers]
-    lines = _texts(connection, LINE, "invoice_lines", "line_number", numbers)
-    shares = _texts(
-        connection,
-        SHARE,
-        "invoice_line_facilities",
-        "line_number, facility_id",
-        numbers,
-    )
-    return [
-        canonical_row(header).encode() + lines[header[0]] + shares[header[0]]
-        for header in headers
-    ]
+    place = 0
+    for of_header, rows in _texts(connection, [header[0] for header in headers]):
+        # Of what comes before there is nothing but the header.
+        for header in headers[place:of_header]:
+            yield canonical_row(header).encode()
+        yield canonical_row(headers[of_header]).encode() + rows
+        place = of_header + 1
+    for header in headers[place:]:
+        yield canonical_row(header).encode()
 
 
 def invoice_hash(text: bytes, previous: str) -> str:
@@ -227,28 +219,45 @@ def _canonical_sql(
     )
 
 
-def _texts(connection, columns, table, order, numbers) -> dict[str, bytes]:
-    """The canonical text of an invoice's rows, by its number."""
-    row = _canonical_sql(connection, table, columns)
-    # In order first: the texts need not be sorted.
+def _texts(
+    connection: duckdb.DuckDBPyConnection, numbers: Sequence[object]
+) -> Iterator[tuple[int, bytes]]:
+    """Places of those invoices that have rows, and the canonical text of these."""
+    line = _canonical_sql(connection, "invoice_lines", LINE)
+    share = _canonical_sql(connection, "invoice_line_facilities", SHARE)
     result = connection.execute(
-        f"select invoice_number, {row} from (select {columns} from ledger.book.{table} "
-        "where invoice_number in (select unnest($1)) "
-        f"order by invoice_number, {order})",
+        f"""
+        with places as (
+            select unnest($1) as invoice_number, unnest(range(len($1))) as place
+        )
+        select place, text from (
+            select place, 1 as part, line_number, '' as facility_id, {line} as text
+            from ledger.book.invoice_lines join places using (invoice_number)
+            union all
+            select place, 2, line_number, facility_id, {share}
+            from ledger.book.invoice_line_facilities join places using (invoice_number)
+        )
+        order by place, part, line_number, facility_id""",
         [numbers],
     )
-    texts: dict[str, bytes] = defaultdict(bytes)
+    last, found = None, b""
     for batch in result.to_arrow_reader(_BATCH):
-        of_rows, content = batch.columns
-        runs = pyarrow.compute.run_end_encode(of_rows)
+        places, content = batch.columns
+        runs = pyarrow.compute.run_end_encode(places)
         text, ends = _one_text(content)
         start = 0
-        for number, end in zip(
+        for place, end in zip(
             runs.values.to_pylist(), runs.run_ends.to_pylist(), strict=True
         ):
-            texts[number] += text[ends[start] : ends[end]]
+            if place != last:
+                if last is not None:
+                    yield last, found
+                last, found = place, b""
+            # An invoice may go on in the next batch.
+            found += text[ends[start] : ends[end]]
             start = end
-    return texts
+    if last is not None:
+        yield last, found
 
 
 def rows_digest(

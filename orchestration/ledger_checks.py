@@ -16,7 +16,6 @@ from orchestration.ledger_chain import (
     FIRST_HASH,
     HEADER,
     INPUT,
-    INVOICES_AT_ONCE,
     POSTED,
     PURGED,
     RECORDS,
@@ -163,22 +162,22 @@ def issue_problems(
 
 def invoice_problems(
     connection: duckdb.DuckDBPyConnection,
-) -> Iterator[tuple[str, str]]:
+) -> list[tuple[str, str]]:
     """Invoices whose content hash is another when made again (A5): number, what."""
+    found = []
     previous = FIRST_HASH
     invoices = connection.execute(
         f"select {HEADER}, previous_hash, content_hash from ledger.book.invoices "
         "order by issue_no, invoice_number"
     ).fetchall()
-    for start in range(0, len(invoices), INVOICES_AT_ONCE):
-        some = invoices[start : start + INVOICES_AT_ONCE]
-        texts = invoice_texts(connection, [header for *header, _, _ in some])
-        for (number, *_, before, booked), text in zip(some, texts, strict=True):
-            if invoice_hash(text, before) != booked:
-                yield number, "was changed after it was issued"
-            if before != previous:
-                yield number, "does not follow the invoice issued before it"
-            previous = booked
+    texts = invoice_texts(connection, [header for *header, _, _ in invoices])
+    for (number, *_, before, booked), text in zip(invoices, texts, strict=True):
+        if invoice_hash(text, before) != booked:
+            found.append((number, "was changed after it was issued"))
+        if before != previous:
+            found.append((number, "does not follow the invoice issued before it"))
+        previous = booked
+    return found
 
 
 _TOTALS = {

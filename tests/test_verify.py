@@ -16,6 +16,7 @@ import duckdb
 import pytest
 from conftest import BilledBook
 
+from orchestration import ledger_chain
 from orchestration.audit import AuditLog
 from orchestration.cli import app
 from orchestration.errors import BillingError
@@ -207,6 +208,34 @@ def test_the_row_is_named_by_what_was_published(home: Home) -> None:
     assert f"invoice {number}: the invoice's total is not the sum of its lines" in (
         problems(home)
     )
+
+
+def test_invoices_without_rows_are_named_and_no_others(home: Home) -> None:
+    with tampering(home) as ledger:
+        numbers = [
+            number
+            for (number,) in ledger.execute(
+                "select invoice_number from invoices order by issue_no, invoice_number"
+            ).fetchall()
+        ]
+        emptied = [numbers[0], numbers[5], numbers[6], numbers[-1]]
+        for table in ("invoice_lines", "invoice_line_facilities"):
+            ledger.execute(
+                f"delete from {table} where invoice_number in (select unnest($1))",
+                [emptied],
+            )
+    changed = [p for p in problems(home) if "was changed after it was issued" in p]
+    assert [problem.split(":")[0] for problem in changed] == [
+        f"invoice {number}" for number in emptied
+    ]
+
+
+@pytest.mark.parametrize("rows", [1, 7])
+def test_an_invoice_is_one_text_however_its_rows_arrive(
+    home: Home, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_chain, "_BATCH", rows)
+    assert problems(home) == []
 
 
 def rechain(ledger: duckdb.DuckDBPyConnection) -> None:
