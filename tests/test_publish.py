@@ -78,6 +78,12 @@ def test_every_public_table_and_view_and_nothing_else(
     # Whoever opens a table sees it in order.
     first = "select invoice_id from finance.invoices limit 2"
     assert published(home, first) == [(0,), (1,)]
+    # As docs/interfaces.md says to those who read it with a client of their own.
+    assert published(
+        home,
+        "select tags['storage_version'] from duckdb_databases() "
+        "where database_name = 'billing'",
+    ) == [("v1.3.0+",)]
     assert stat.S_IMODE(home.publication.stat().st_mode) == 0o600
     assert [path.name for path in home.published.iterdir()] == ["billing.duckdb"]
 
