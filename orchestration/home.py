@@ -62,7 +62,10 @@ class Home:
                 directory.mkdir(mode=PRIVATE_DIRECTORY, parents=True, exist_ok=True)
             self.work.chmod(PRIVATE_DIRECTORY)
             self.keys.chmod(PRIVATE_DIRECTORY)
-            (self.dagster / "dagster.yaml").write_text(_DAGSTER, encoding="ascii")
+            settings = self.dagster / "dagster.yaml"
+            # Not written over while another process may be reading it.
+            if not settings.exists() or settings.read_text("ascii") != _DAGSTER:
+                settings.write_text(_DAGSTER, encoding="ascii")
         except OSError as error:
             raise BillingError(
                 f"{self.path}: can't be used as BILLING_HOME ({error.strerror}); "

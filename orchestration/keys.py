@@ -4,15 +4,18 @@ They come from the environment or from files of mode 0600 that the first run mak
 they are handed on in the environment of the process alone, never in arguments.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
 import stat
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.errors import BillingError
-from orchestration.home import PRIVATE_FILE, Home
+from orchestration.home import Home
 
 NAMES = ("warehouse", "ledger", "token")
 
@@ -97,18 +100,36 @@ def read(path: Path) -> str:
 
 
 def make(path: Path) -> str:
-    """Make a key and write it to a file that its owner alone can read."""
+    """Make a key and write it to a file that its owner alone can read.
+
+    Of several processes that begin at once all get the key of the one that is first.
+    """
     key = secrets.token_hex(32)
-    write(path, key)
+    with _written_beside(path, key) as temporary:
+        try:
+            # Unlike a change of name, a link never takes the place of a file.
+            os.link(temporary, path)
+        except FileExistsError:
+            return read(path)
     return key
 
 
 def write(path: Path, key: str) -> None:
     """Write a key to its file, whole or not at all."""
-    temporary = path.with_suffix(".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(key + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
+    with _written_beside(path, key) as temporary:
+        os.replace(temporary, path)
+
+
+@contextlib.contextmanager
+def _written_beside(path: Path, key: str) -> Iterator[str]:
+    """A key on disk, in a file of mode 0600 that is gone in the end."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(key + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        yield temporary
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

@@ -1,6 +1,8 @@
 """What all tests share: one book of scenarios, billed once."""
 
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -31,10 +33,16 @@ LONGEST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Install DuckDB's ciphers before several processes would at the same moment."""
+    """Install DuckDB's ciphers before several processes would at the same moment.
+
+    Each process parses the project in a home of its own, not in the one in use here.
+    """
     if not hasattr(config, "workerinput"):
         with duckdb.connect() as connection:
             load_encryption(connection)
+    home = tempfile.mkdtemp(prefix="billing-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home))
+    os.environ["BILLING_HOME"] = home
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,7 @@
 """Keys: made once, for their owner alone, and never made anew over what they open."""
 
+import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import yaml
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
-from orchestration.keys import NAMES, Keys
+from orchestration.keys import NAMES, Keys, make, read
 from orchestration.project import PROJECT_DIR
 from orchestration.warehouse import open_files
 
@@ -35,6 +37,25 @@ def test_the_first_run_makes_keys_that_stay(home: Home) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert len(bytes.fromhex(file.read_text().strip())) == 32
     assert len({keys.warehouse, keys.ledger, keys.token}) == 3
+
+
+def test_of_two_first_runs_both_get_the_keys_of_the_one_that_is_first(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What either of them encrypts can be read with the keys that stay."""
+    path = home.keys / "ledger"
+    keys = [bytes([number]) * 32 for number in (1, 2)]
+
+    def another_run_comes_between(size: int) -> str:
+        key = keys.pop()
+        if keys:
+            assert make(path) == "01" * size
+        return key.hex()
+
+    monkeypatch.setattr(secrets, "token_hex", another_run_comes_between)
+    assert make(path) == "01" * 32
+    assert read(path) == "01" * 32
+    assert os.listdir(home.keys) == ["ledger"]
 
 
 def test_a_key_is_never_shown(home: Home) -> None:
