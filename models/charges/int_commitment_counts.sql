@@ -1,6 +1,6 @@
 -- One row per commitment, period and month in which it counted something: units dated,
--- or charges whose service begins, in the period up to the day before the as-of day (M2,
--- M4).
+-- or charges whose service begins, in the period up to the day before the as-of day
+-- (M2, M4).
 with
 
 periods as (

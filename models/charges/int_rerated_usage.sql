@@ -1,5 +1,5 @@
--- One row per rerate commitment and period that has ended: its units, and what they cost
--- at the tier they reached, to be rounded (M3).
+-- One row per rerate commitment and period that has ended: its units, and what they
+-- cost at the tier they reached, to be rounded (M3).
 with
 
 periods as (

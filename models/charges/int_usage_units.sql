@@ -1,5 +1,5 @@
--- One row per usage line, facility and day, or month where the day does not matter: units
--- charged and where the count stands (U2, U6).
+-- One row per usage line, facility and day, or month where the day does not matter:
+-- units charged and where the count stands (U2, U6).
 with
 
 days as (

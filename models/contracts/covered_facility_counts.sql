@@ -1,5 +1,5 @@
--- One row per contract and longest run of days with the same covered facilities, and the
--- amendment with which it began (R1).
+-- One row per contract and longest run of days with the same covered facilities, and
+-- the amendment with which it began (R1).
 with
 
 coverage as (

@@ -28,7 +28,7 @@ unbooked as (
     select * from {{ ref('unbooked_charges') }}
 ),
 
-hashes as (
+hashed as (
     select
         months.line_id,
         months.service_month,
@@ -48,12 +48,12 @@ hashes as (
 -- them one by one, which is most of the work.
 changed as (
     select
-        hashes.line_id,
-        hashes.service_month
-    from hashes
-    inner join lines on hashes.line_id = lines.line_id
-    group by hashes.line_id, hashes.service_month
-    having sum(hashes.hash_of_days) <> 0
+        hashed.line_id,
+        hashed.service_month
+    from hashed
+    inner join lines on hashed.line_id = lines.line_id
+    group by hashed.line_id, hashed.service_month
+    having sum(hashed.hash_of_days) <> 0
 ),
 
 due_and_booked as (
@@ -76,16 +76,19 @@ due_and_booked as (
 
 differences as (
     select
-        rows.line_id,
-        rows.facility_id,
-        rows.service_date,
-        cast(sum(rows.units) as decimal(18, 4)) as units
-    from due_and_booked as rows
+        due_and_booked.line_id,
+        due_and_booked.facility_id,
+        due_and_booked.service_date,
+        cast(sum(due_and_booked.units) as decimal(18, 4)) as units
+    from due_and_booked
     inner join changed
         on
-            rows.line_id = changed.line_id
-            and {{ month_of('rows.service_date') }} = changed.service_month
-    group by rows.line_id, rows.facility_id, rows.service_date
+            due_and_booked.line_id = changed.line_id
+            and {{ month_of('due_and_booked.service_date') }} = changed.service_month
+    group by
+        due_and_booked.line_id,
+        due_and_booked.facility_id,
+        due_and_booked.service_date
 ),
 
 waiting as (
@@ -103,8 +106,8 @@ settled as (
             and differences.service_date between
             waiting.service_start and waiting.service_end
     where
-        -- In one, not two conditions: by the one on units the engine would expect so few
-        -- rows that it put these into the table, and not those that wait.
+        -- In one, not two conditions: by the one on units the engine would expect so
+        -- few rows that it put these into the table, and not those that wait.
         case when waiting.line_id is null then differences.units else 0 end <> 0
         and {{ issue_through() }} is not null
 )

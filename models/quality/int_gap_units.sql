@@ -1,5 +1,5 @@
--- One row per gap and usage line that charged the facility before it (none: one without a
--- line): units of the line, and events of this feed and of all feeds (G1, G2).
+-- One row per gap and usage line that charged the facility before it (none: one without
+-- a line): units of the line, and events of this feed and of all feeds (G1, G2).
 with
 
 silences as (

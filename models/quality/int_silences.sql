@@ -1,5 +1,6 @@
--- One row per feed, facility (empty: the feed as a whole) and contract with three or more
--- covered days of silence: what it told before, and whether they are beyond it (G1).
+-- One row per feed, facility (empty: the feed as a whole) and contract with three or
+-- more covered days of silence: what it told before, and whether they are beyond it
+-- (G1).
 with
 
 days as (

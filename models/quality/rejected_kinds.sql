@@ -1,6 +1,7 @@
 -- One row per feed, file, facility as sent, day and agreements ended whose events are
--- rejected, with the reason; type, class and code have no part in it. `inputs` is by what
--- the rejected events of the month are told: if it is another, they are told again.
+-- rejected, with the reason; type, class and code have no part in it. `inputs` is by
+-- what the rejected events of the month are told: if it is another, they are told
+-- again.
 with
 
 months as (

@@ -94,8 +94,8 @@ judged as (
         located.event_month,
         months.inputs
     from located
-    -- Each has one. Behind an inner join the engine expects so few rows that it would put
-    -- these into the table, and not what they are joined with.
+    -- Each has one. Behind an inner join the engine expects so few rows that it would
+    -- put these into the table, and not what they are joined with.
     left join months on located.event_month = months.event_month
     left join contracted
         on

@@ -1,5 +1,5 @@
--- One row per feed, file, facility as sent, day, type, class and code (where a meter tells
--- them apart) and patient, of the types that some line counts patients of (U8).
+-- One row per feed, file, facility as sent, day, type, class and code (where a meter
+-- tells them apart) and patient, of the types that some line counts patients of (U8).
 with
 
 months as (

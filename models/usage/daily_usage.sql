@@ -1,6 +1,6 @@
--- One row per feed, file, facility as sent, day, type, class and code (where a meter tells
--- them apart), whether a patient is named and which agreements had ended when it came:
--- events and their quantity.
+-- One row per feed, file, facility as sent, day, type, class and code (where a meter
+-- tells them apart), whether a patient is named and which agreements had ended when it
+-- came: events and their quantity.
 with
 
 months as (

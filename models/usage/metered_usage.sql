@@ -1,6 +1,6 @@
 -- One row per usage line, facility, day and month of events: the units its meter
--- counts, and the term they are charged in (U1, U3); none of purged usage (C8). Patients
--- are counted elsewhere: whether one counts depends on other months.
+-- counts, and the term they are charged in (U1, U3); none of purged usage (C8).
+-- Patients are counted elsewhere: whether one counts depends on other months.
 with
 
 months as (
