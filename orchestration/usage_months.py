@@ -27,6 +27,8 @@ TABLES = (
     "raw.usage_hashing (engine varchar)",
 )
 _ROWS = "restricted.usage_rows"
+_FOUND = "temp.main.usage_found"
+_FOUND_AMONG = "temp.main.usage_found_among"
 _SHARED_KEYS = "temp.main.usage_shared_keys"
 _SHARED = "temp.main.usage_shared"
 _FRONTIER = "temp.main.usage_frontier"
@@ -139,15 +141,19 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
     # A mark stays on the last row of an event whose others are gone; it does no harm.
     connection.execute(f"""
         update {_ROWS} set is_repeated = true
-        where not is_repeated
-            and event_hash in (select key from {_SHARED} where event_rows > 1)""")
+        where not is_repeated and rowid in (
+            select row_number from {_FOUND}
+            where is_own = 1
+                and key in (select key from {_SHARED} where event_rows > 1)
+        )""")
     _keep_targets(connection, f"select key, low, high from {_SHARED}")
     while connection.execute(f"select count(*) from {_TARGETS}").fetchone()[0]:
         _move(connection, load_no)
         _find_targets(connection)
     connection.execute(f"delete from {TO_PLACE}")
     connection.commit()
-    for table in (_SHARED_KEYS, _SHARED, _FRONTIER, _TARGETS, _MOVED):
+    connection.execute(f"drop view if exists {_FOUND}")
+    for table in (_FOUND_AMONG, _SHARED_KEYS, _SHARED, _FRONTIER, _TARGETS, _MOVED):
         connection.execute(f"drop table if exists {table}")
 
 
@@ -159,12 +165,19 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
     old = connection.execute(
         f"select count(*) from raw.usage_files where not {is_new}"
     ).fetchone()[0]
-    known = f"select key from ({_keys(is_new)})" if old else None
-    keys = _keys("true", known)
+    rows = _keys("true")
+    if old:
+        # Those of the new keys are few and kept: to find them all rows are looked at.
+        connection.execute(
+            "create or replace temp table usage_found_among as "
+            + _keys("true", f"select key from ({_keys(is_new)})")
+        )
+        rows = f"select * from {_FOUND_AMONG}"
+    connection.execute(f"create or replace temp view usage_found as {rows}")
     # Counted first: nearly every key has one row, and of it nothing more is asked.
     connection.execute(f"""
         create or replace temp table usage_shared_keys as
-        select key from ({keys}) group by key having count(*) > 1""")
+        select key from {_FOUND} group by key having count(*) > 1""")
     connection.execute(f"""
         create or replace temp table usage_shared as
         select
@@ -172,7 +185,7 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
             min(event_month) as low,
             max(event_month) as high,
             sum(is_own) as event_rows
-        from ({_keys("true", f"select key from {_SHARED_KEYS}")})
+        from {_FOUND} where key in (select key from {_SHARED_KEYS})
         group by key""")
 
 
@@ -233,7 +246,7 @@ def _move(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
 
 
 def _keys(where: str, known: str | None = None) -> str:
-    """SQL of key, event_month, is_own of the rows of a condition.
+    """SQL of row_number, key, event_month, is_own of the rows of a condition.
 
     `is_own` is 1 if the key is of the row's event, 0 if of its encounter; `known` is
     SQL of keys.
@@ -242,8 +255,8 @@ def _keys(where: str, known: str | None = None) -> str:
     for key, is_own in (("event_hash", 1), ("encounter_hash", 0)):
         wanted = f"and {key} in ({known})" if known else f"and {key} is not null"
         selects.append(
-            f"select {key} as key, event_month, {is_own} as is_own "
-            f"from {_ROWS} where {where} {wanted}"
+            f"select rowid as row_number, {key} as key, event_month, "
+            f"{is_own} as is_own from {_ROWS} where {where} {wanted}"
         )
     return " union all ".join(selects)
 

@@ -22,21 +22,14 @@ kinds as (
     where {{ is_rejection('outcome') }}
 ),
 
-named as (
-    select
-        event_month,
-        {{ joined_key([
-            'feed', 'file_id', 'facility', 'obstacle', 'service_date', 'received_after',
-            'reason'
-        ]) }} as kind
-    from kinds
-),
-
 digests as (
     select
         event_month,
-        {{ digest(all_in_one_text('kind')) }} as kinds
-    from named
+        sum({{ whole_hash(
+            'feed', 'file_id', 'facility', 'obstacle', 'service_date', 'received_after',
+            'reason'
+        ) }}) as kinds
+    from kinds
     group by event_month
 )
 
