@@ -2,17 +2,14 @@
 -- less what was booked (C8).
 with
 
-usage as (
-    select * from {{ ref('billable_usage') }}
-),
-
 terms as (
     select line_id, service_from
     from {{ ref('int_usage_terms') }}
     where period_end <= {{ issue_through() }}
 ),
 
-booked as (
+-- Told twice, which costs less than to keep its rows.
+booked as not materialized (
     select * from {{ ref('stg_billed_usage') }}
 ),
 
@@ -22,10 +19,6 @@ lines as (
     inner join {{ ref('contracts') }} as contracts
         on versions.contract_id = contracts.contract_id
     where not contracts.is_held
-),
-
-unbooked as (
-    select * from {{ ref('unbooked_charges') }}
 ),
 
 hashed as (
@@ -56,15 +49,20 @@ changed as (
     having sum(hashed.hash_of_days) <> 0
 ),
 
+since as (
+    select min(service_month) as first_month from changed
+),
+
 due_and_booked as (
     select
         usage.line_id,
         usage.facility_id,
         usage.service_date,
         usage.units
-    from usage
+    from {{ ref('billable_usage') }} as usage
     inner join terms
         on usage.line_id = terms.line_id and usage.service_from = terms.service_from
+    where usage.service_date >= (select first_month from since)
     union all
     select
         line_id,
@@ -72,6 +70,7 @@ due_and_booked as (
         service_date,
         -units as units
     from booked
+    where service_date >= (select first_month from since)
 ),
 
 differences as (
@@ -93,7 +92,7 @@ differences as (
 
 waiting as (
     select distinct line_id, service_start, service_end
-    from unbooked
+    from {{ ref('unbooked_charges') }}
     where line_type = 'usage' and invoice_date > {{ issue_through() }}
 ),
 
