@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 
 from orchestration.audit import AuditLog
-from orchestration.warehouse import connect, named_rows, quoted
+from orchestration.database import connect, named_rows, quoted
 
 COLUMNS = {
     "seq": "bigint",

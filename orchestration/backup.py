@@ -19,11 +19,11 @@ import duckdb
 
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
+from orchestration.database import attach, connect, load_encryption, quoted
 from orchestration.errors import BillingError, UsageError
 from orchestration.files import file_digest, to_disk
 from orchestration.home import PRIVATE_DIRECTORY, PRIVATE_FILE, Home
 from orchestration.ledger_chain import FIRST_HASH, ledger_head, record_hashes
-from orchestration.warehouse import attach, connect, load_encryption, quoted
 from orchestration.whole import read_whole, tables
 
 FORMAT = 1

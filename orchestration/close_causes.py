@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.warehouse import quoted
+from orchestration.database import quoted
 
 # Units of closed months that are others than the close before had, and what the lines
 # of their meter come to by facility (V7).

@@ -18,10 +18,11 @@ import duckdb
 
 from orchestration.audit import AuditLog
 from orchestration.backup import file_digest
+from orchestration.database import quoted
 from orchestration.errors import BillingError
 from orchestration.home import PRIVATE_FILE, Home
 from orchestration.keys import Keys
-from orchestration.warehouse import open_files, quoted
+from orchestration.warehouse import open_files
 
 FEWEST_PATIENTS = 11
 OTHER = "(other)"

@@ -6,12 +6,13 @@ from typing import Any
 import duckdb
 
 from orchestration.audit import AuditLog
+from orchestration.database import named_rows
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.issued_scope import scope
 from orchestration.keys import Keys
 from orchestration.ledger_chain import HEADER, LINE, SHARE
-from orchestration.warehouse import named_rows, open_files
+from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, plain, price, wrapped
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import duckdb
 
+from orchestration.database import named_rows
 from orchestration.documents import document
 from orchestration.dunning_messages import Letter, address
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.notices import Notice
 from orchestration.statements import statement_text
-from orchestration.warehouse import named_rows
 
 SENDER_VARIABLE = "BILLING_MAIL_FROM"
 Row = dict[str, Any]

@@ -6,11 +6,12 @@ from typing import Any
 
 import duckdb
 
+from orchestration.database import named_rows
 from orchestration.dunning_messages import address
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.notices import in_doubt
-from orchestration.warehouse import named_rows, open_files
+from orchestration.warehouse import open_files
 from orchestration.wording import money
 
 # Of more rows the first are shown, and how many there are.

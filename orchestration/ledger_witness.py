@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.warehouse import quoted
+from orchestration.database import quoted
 
 _SHOWN = 5
 

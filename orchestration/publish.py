@@ -5,10 +5,10 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.database import quoted, remove_database
 from orchestration.errors import BillingError
 from orchestration.files import put_in_place
 from orchestration.home import Home
-from orchestration.warehouse import quoted, remove_database
 
 SCHEMAS = ("finance", "quality")
 # DuckDB 1.3 and later read it; text is written in two thirds of the time of the first

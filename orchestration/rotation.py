@@ -12,10 +12,7 @@ import duckdb
 
 from orchestration import keys as key_files
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError, UsageError
-from orchestration.files import to_disk
-from orchestration.home import PRIVATE_FILE, Home
-from orchestration.warehouse import (
+from orchestration.database import (
     attach,
     connect,
     load_encryption,
@@ -23,6 +20,9 @@ from orchestration.warehouse import (
     quoted,
     remove_database,
 )
+from orchestration.errors import BillingError, UsageError
+from orchestration.files import to_disk
+from orchestration.home import PRIVATE_FILE, Home
 from orchestration.whole import contents
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.database import connect, quoted
 from orchestration.sample_enterprise import (
     FEED,
     FIRST_DAY,
@@ -18,7 +19,6 @@ from orchestration.sample_enterprise import (
     Enterprise,
     Facility,
 )
-from orchestration.warehouse import connect, quoted
 
 # The feed of one hospital stops here and is made up for on the day in `_EVENTS`.
 SILENT_FROM, SILENT_THROUGH = date(2025, 10, 10), date(2025, 10, 31)

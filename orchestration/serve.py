@@ -12,12 +12,12 @@ from orchestration import audit_log, postgres_people, postgres_tables
 from orchestration.access_list import read_access
 from orchestration.access_roles import AUDITOR, readers
 from orchestration.audit import AuditLog
+from orchestration.database import connect, quoted
 from orchestration.errors import BillingError
 from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.postgres_link import Address
 from orchestration.postgres_tables import Table
-from orchestration.warehouse import connect, quoted
 
 _LOCK = 728_301_115  # any number, the same for all who publish
 _WAIT = "20s"

@@ -9,11 +9,12 @@ from typing import Any
 import duckdb
 
 from orchestration.audit import AuditLog
+from orchestration.database import named_rows
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.last_run import last_run
-from orchestration.warehouse import named_rows, open_files
+from orchestration.warehouse import open_files
 from orchestration.wording import WIDTH, ends, money
 
 BUCKETS = ("current", "1-30", "31-60", "61-90", "90+")

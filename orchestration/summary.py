@@ -10,9 +10,9 @@ from rich.table import Table
 
 from orchestration.close_report import report_path
 from orchestration.contract_comparisons import FOLLOWS
+from orchestration.database import connect
 from orchestration.heads import heads_of
 from orchestration.home import Home
-from orchestration.warehouse import connect
 
 _console = Console(highlight=False)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration import feed_links, keys, rotation, tokens, usage_terms
+from orchestration.database import quoted
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.landed_files import LandedFile, feed_files
@@ -24,7 +25,7 @@ from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import columns_of
 from orchestration.usage_feeds import FORMATS, Feed, feeds_of_seed
 from orchestration.usage_store import known_feeds, known_files, make_tables
-from orchestration.warehouse import open_files, quoted
+from orchestration.warehouse import open_files
 
 _PAIRS = "temp.main.token_pairs"
 _OLD_KEYS = "temp.main.old_customer_keys"

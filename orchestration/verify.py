@@ -18,6 +18,7 @@ import duckdb
 from orchestration import ledger_checks, ledger_witness
 from orchestration.audit import AuditLog
 from orchestration.closing import kept_publication
+from orchestration.database import attach, connect, load_encryption, quoted
 from orchestration.errors import BillingError
 from orchestration.files import file_digest
 from orchestration.home import Home
@@ -25,7 +26,6 @@ from orchestration.keys import Keys
 from orchestration.ledger import open_ledger
 from orchestration.ledger_chain import FIRST_HASH, ledger_head
 from orchestration.project import read_seed
-from orchestration.warehouse import attach, connect, load_encryption, quoted
 
 _BEYOND = (
     "A ledger and a log that were both put back to one earlier day look whole: compare "

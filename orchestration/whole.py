@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.database import attach, connect, is_damage, load_encryption
 from orchestration.errors import BillingError
-from orchestration.warehouse import attach, connect, is_damage, load_encryption
 
 
 def identifier(name: str) -> str:

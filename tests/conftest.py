@@ -20,7 +20,7 @@ from usage_landing import (  # noqa: F401 (fixtures)
 )
 
 from orchestration.cli import app
-from orchestration.warehouse import load_encryption
+from orchestration.database import load_encryption
 
 # Files of the longest tests. They come first, so that of several processes none is left
 # alone with one of them in the end.

@@ -8,12 +8,13 @@ import duckdb
 import pytest
 from conftest import BilledBook
 
+from orchestration.database import load_encryption
 from orchestration.errors import BillingError
 from orchestration.explain import explain
 from orchestration.home import Home
 from orchestration.keys import NAMES, Keys
 from orchestration.ledger import open_ledger
-from orchestration.warehouse import load_encryption, open_files
+from orchestration.warehouse import open_files
 from orchestration.whole import read_on, read_whole
 
 PLACES = 200

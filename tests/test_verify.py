@@ -19,6 +19,7 @@ from conftest import BilledBook
 from orchestration import ledger_chain
 from orchestration.audit import AuditLog
 from orchestration.cli import app
+from orchestration.database import attach, load_encryption
 from orchestration.errors import BillingError
 from orchestration.heads import HEADS_VARIABLE, heads_of, keep_heads
 from orchestration.home import Home
@@ -31,7 +32,6 @@ from orchestration.ledger_chain import (
     record_hash,
 )
 from orchestration.verify import verify
-from orchestration.warehouse import attach, load_encryption
 
 # Tables of rows, and how a problem with a row of them is named.
 NAMED = {

@@ -5,13 +5,13 @@ import sys
 
 import pytest
 
+from orchestration.database import DEFAULT_MEMORY, MEMORY_VARIABLE
 from orchestration.project import PROJECT_DIR
-from orchestration.warehouse import DEFAULT_MEMORY, MEMORY_VARIABLE
 
 # On standard output, a pipe too, of a statement that takes over two seconds.
 DRAWS_A_BAR = """
 import duckdb
-from orchestration.warehouse import connect
+from orchestration.database import connect
 setting = "select current_setting('enable_progress_bar')"
 print({connection}.execute(setting).fetchone()[0])
 """

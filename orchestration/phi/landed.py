@@ -15,10 +15,10 @@ from typing import Any
 
 import duckdb
 
+from orchestration.database import connect
 from orchestration.phi import identifiers as kinds
 from orchestration.phi.identifiers import is_number_or_day, kind_of
 from orchestration.readers.landed_columns import sql_path
-from orchestration.warehouse import connect
 
 Found = tuple[str, str]  # kind, value
 

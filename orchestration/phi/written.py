@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from orchestration.database import attach, connect, prepare, quoted
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.phi.identifiers import APART
-from orchestration.warehouse import attach, connect, prepare, quoted
 from orchestration.whole import identifier
 
 if TYPE_CHECKING:

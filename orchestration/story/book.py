@@ -8,8 +8,8 @@ from typing import Any
 
 import duckdb
 
+from orchestration.database import named_rows
 from orchestration.ledger_chain import LINE
-from orchestration.warehouse import named_rows
 from orchestration.wording import wrapped
 
 Row = dict[str, Any]
