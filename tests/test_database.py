@@ -1,4 +1,4 @@
-"""Connections to the warehouse: they print nothing, and share a bound of memory."""
+"""Connections to DuckDB: they print nothing, and share a bound of memory."""
 
 import subprocess
 import sys
@@ -35,7 +35,7 @@ def test_no_bar_is_drawn_among_the_results(connection: str, draws: str) -> None:
 
 def test_every_connection_is_made_in_one_place() -> None:
     for path in (PROJECT_DIR / "orchestration").rglob("*.py"):
-        assert path.name == "warehouse.py" or "duckdb.connect(" not in path.read_text()
+        assert path.name == "database.py" or "duckdb.connect(" not in path.read_text()
 
 
 def test_models_are_built_with_as_much_memory_as_all_else() -> None:
