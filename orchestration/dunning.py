@@ -98,13 +98,43 @@ def _begin(home: Home, as_of: date, landing: Path | None) -> BillingRun:
     return run
 
 
+def _check_files(connection: duckdb.DuckDBPyConnection, landing: Path) -> None:
+    """Stop if files are gone that the last run read: who paid would be asked again."""
+    read = connection.execute(
+        "select source_file from raw.contract_files "
+        "where starts_with(source_file, 'receivables/') order by all"
+    ).fetchall()
+    gone = [name for (name,) in read if not (landing / name).is_file()]
+    if gone:
+        raise BillingError(
+            f"what the last run knew of payments and disputes is gone: "
+            f"{', '.join(gone)}. Put it back, or run `billing run` first. "
+            "Nothing was sent"
+        )
+
+
+def _uncounted(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Where rows are rejected, which so keep nobody from being asked."""
+    rows = connection.execute(
+        "select source_file, list(distinct line order by line) from raw.rejected_rows "
+        "where starts_with(source_file, 'receivables/') group by source_file order by 1"
+    ).fetchall()
+    return [
+        f"{name}: what is said in line {', '.join(map(str, lines))} is rejected and "
+        "stops no letter (quality.rejected_rows)"
+        for name, lines in rows
+    ]
+
+
 def _refresh(run: BillingRun, select: str) -> None:
     """Build again what `select` names, and publish it."""
     if select.startswith(_LOADED):
         progress.stage("Loading receivables")
         with open_files(run.state, run.keyring) as connection:
+            _check_files(connection, run.landing_dir)
             intake = load_receivables(connection, run.landing_dir, run.as_of_day)
-        for warning in intake.warnings:
+            uncounted = _uncounted(connection)
+        for warning in (*intake.warnings, *uncounted):
             progress.warn(warning)
     problem = failure_message(build(run, select, "Building receivables"))
     if problem:

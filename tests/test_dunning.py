@@ -134,6 +134,10 @@ def _tell(it: Story, patch: pytest.MonkeyPatch) -> None:
     it.dun("unknown", SECOND, "--approve", f"{SYSTEM}-3", "--by", "Ann")
     it.dun("approved", SECOND, "--approve", f"{SYSTEM}-4", "--by", "Ann Lee", "--send")
     it.outbox = sorted(path.name for path in it.home.outbox.iterdir())
+    shutil.move(it.landing / "receivables/payments.csv", it.landing.parent)
+    it.dun("payments gone", SECOND, "--send")
+    it.dun("still gone", SECOND, "--send")
+    assert sorted(path.name for path in it.home.outbox.iterdir()) == it.outbox
 
 
 def _three_steps_later(it: Story) -> None:
@@ -231,6 +235,20 @@ def test_overlapping_holds_are_both_in_force_and_told(story: Story) -> None:
         story.said["may"].split()
     )
     assert f"{HELD}  held: hold through 2026-06-30" in story.said["may"]
+
+
+def test_while_payments_are_gone_nobody_is_asked_C8(story: Story) -> None:
+    for said in ("payments gone", "still gone"):
+        assert story.said[said].startswith(
+            "REFUSED what the last run knew of payments and disputes is gone: "
+            "receivables/payments.csv. Put it back, or run `billing run` first. "
+            "Nothing was sent"
+        )
+
+
+def test_rows_that_stop_no_letter_are_named(story: Story) -> None:
+    told = " ".join(story.said["shown"].split())
+    assert "receivables/disputes.csv: what is said in line" in told
 
 
 def test_another_day_than_that_of_the_run_is_refused(story: Story) -> None:
