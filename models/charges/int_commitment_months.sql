@@ -54,8 +54,10 @@ counted as (
 projected as (
     select
         *,
-        {{ as_committed('committed * elapsed', 'days') }} as expected,
-        {{ as_committed('actual * days', 'elapsed') }} as projected
+        {{ as_committed(whole_quantity('committed') ~ ' * elapsed', 'days') }}
+            as expected,
+        {{ as_committed(whole_quantity('actual') ~ ' * days', 'elapsed') }}
+            as projected
     from counted
 )
 

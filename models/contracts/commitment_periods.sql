@@ -58,7 +58,9 @@ committed as (
         cast(
             case
                 when is_prorated
-                    then {{ as_committed('committed_days', 'full_days') }}
+                    then {{ as_committed(
+                        whole_quantity('committed_days'), 'full_days'
+                    ) }}
                 else committed
             end as decimal(18, 4)
         ) as committed,
