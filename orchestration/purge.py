@@ -13,7 +13,7 @@ import duckdb
 
 from orchestration import usage_store
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.landed_files import feed_files
@@ -54,13 +54,22 @@ def purge(
     delete: bool = False,
     landing: Path | None = None,
     folder: Path | None = None,
+    today: date | None = None,
 ) -> Purge:
     """Plan what has outlived its term on a day; with `delete` purge it.
 
-    Raises BillingError if the warehouse is not what the last good run left, or if
-    terms or holds can't be read.
+    A hold keeps if it is in force on that day or today. Raises BillingError if the
+    warehouse is not what the last good run left, if it isn't known whose usage is
+    whose, or if terms or holds can't be read; UsageError if what is to be deleted has
+    a day to come.
     """
-    months, holds = terms(folder), legal_holds(folder)
+    today = today or date.today()
+    if delete and as_of > today:
+        raise UsageError(
+            f"--as-of {as_of} is to come: what is deleted has to have outlived its "
+            f"term by today, {today}"
+        )
+    months = terms(folder)
     if not (home.warehouse.exists() and home.ledger.exists()):
         raise BillingError(f"{home.path}: nothing was billed here yet")
     last = last_run(home)
@@ -72,10 +81,16 @@ def purge(
     with home.lock("billing purge"):
         with open_files(home, Keys.of(home)) as connection:
             open_ledger(connection)
+            _check_owners(connection)
+            holds = [
+                hold
+                for hold in legal_holds(_customers(connection), folder)
+                if hold.is_in_force(as_of, today)
+            ]
             cutoff = months_before(as_of, months[USAGE])
-            found = Purge(plan(connection, as_of, cutoff, holds))
+            found = Purge(plan(connection, cutoff, holds))
             found.reports = _old_reports(home, months_before(as_of, months[REPORTS]))
-            if any(hold.customer == "" and hold.holds("", as_of) for hold in holds):
+            if any(hold.customer == "" for hold in holds):
                 found.reports = []
             found.landed = _still_landed(landing or last.landing, found.plan)
             if delete and found.plan.purged:
@@ -88,6 +103,34 @@ def purge(
             for path in found.reports:
                 path.unlink()
     return found
+
+
+def _check_owners(connection: duckdb.DuckDBPyConnection) -> None:
+    """Stop while a row is rejected that says whose usage is whose.
+
+    What is nobody's is held by no hold, and nothing of it is unpaid.
+    """
+    rejected = connection.execute("""
+        select rejected.source_file, rejected.line
+        from raw.rejected_rows as rejected
+        inner join raw.contract_files as files using (source_file)
+        where files.table_name in ('customers', 'facilities', 'facility_identifiers')
+        order by all limit 1""").fetchone()
+    if rejected:
+        file, line = rejected
+        raise BillingError(
+            f"{file}, line {line} is rejected, so that it is not known whose usage is "
+            "old: mend it (quality.rejected_rows says how) and run `billing run`. "
+            "Nothing was purged"
+        )
+
+
+def _customers(connection: duckdb.DuckDBPyConnection) -> set[str]:
+    rows = connection.execute(
+        "select customer_id from raw.customers "
+        "union select customer_id from ledger.book.invoices"
+    ).fetchall()
+    return {customer for (customer,) in rows}
 
 
 def _book(connection: duckdb.DuckDBPyConnection, found: Purge, as_of: date) -> None:

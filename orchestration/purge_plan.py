@@ -48,18 +48,17 @@ class Plan:
 
 def plan(
     connection: duckdb.DuckDBPyConnection,
-    as_of: date,
     cutoff: date,
     holds: Sequence[Hold],
 ) -> Plan:
-    """The plan, from the warehouse as the last run left it."""
+    """The plan, from the warehouse as the last run left it; `holds` are in force."""
     found = Plan(cutoff)
     settled = _settled(connection, cutoff)
     customers: dict[tuple[str, str], list[tuple]] = {}
     for feed, file_id, source, rows, customer, last in _rows(connection, cutoff):
         customers.setdefault((feed, file_id), []).append((source, rows, customer, last))
     for (feed, file_id), parts in sorted(customers.items()):
-        because = _why_kept(parts, settled, cutoff, holds, as_of)
+        because = _why_kept(parts, settled, cutoff, holds)
         rows = sum(part[1] for part in parts)
         found.files.append(OldFile(feed, file_id, parts[0][0], rows, because))
     owners = {
@@ -77,10 +76,9 @@ def _why_kept(
     settled: dict[str, date],
     cutoff: date,
     holds: Sequence[Hold],
-    as_of: date,
 ) -> str:
     for _, _, customer, last in parts:
-        hold = next((hold for hold in holds if hold.holds(customer, as_of)), None)
+        hold = next((hold for hold in holds if hold.keeps(customer)), None)
         if hold is not None:
             return f"legal hold {hold.name}"
         if last is None:
@@ -120,7 +118,8 @@ def keep_needed(
         settled_before = min(days.values(), default=found.cutoff)
         connection.execute(
             "create or replace temp table purge_files as "
-            "select unnest($1) as feed, unnest($2) as file_id",
+            "select unnest(cast($1 as varchar[])) as feed, "
+            "unnest(cast($2 as varchar[])) as file_id",
             [[file.feed for file in purged], [file.file_id for file in purged]],
         )
         needed = {
@@ -293,6 +292,7 @@ def _individuals(
 ) -> int:
     return connection.execute(
         "select count(distinct patient_token) from restricted.usage_rows "
-        "where (feed, file_id) in (select unnest($1), unnest($2))",
+        "where (feed, file_id) in "
+        "(select unnest(cast($1 as varchar[])), unnest(cast($2 as varchar[])))",
         [[file.feed for file in purged], [file.file_id for file in purged]],
     ).fetchone()[0]

@@ -1,5 +1,6 @@
 """What is kept how long, and what a legal hold keeps: `retention/` (HP-18, HP-19)."""
 
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -23,10 +24,16 @@ class Hold:
     since: date
     through: date | None
 
-    def holds(self, customer: str | None, day: date) -> bool:
-        """Whether it keeps something of a customer on a day; None: of nobody's."""
-        in_force = self.since <= day and (self.through is None or day <= self.through)
-        return in_force and self.customer in ("", customer)
+    def is_in_force(self, *days: date) -> bool:
+        """Whether it is in force on any of the days."""
+        return any(
+            self.since <= day and (self.through is None or day <= self.through)
+            for day in days
+        )
+
+    def keeps(self, customer: str | None) -> bool:
+        """Whether it is on a customer; None: on what is nobody's."""
+        return self.customer in ("", customer)
 
 
 def terms(folder: Path | None = None) -> dict[str, int]:
@@ -48,8 +55,10 @@ def terms(folder: Path | None = None) -> dict[str, int]:
     return months
 
 
-def legal_holds(folder: Path | None = None) -> list[Hold]:
-    """Every hold. Raises BillingError: what can't be read keeps everything."""
+def legal_holds(customers: Container[str], folder: Path | None = None) -> list[Hold]:
+    """Every hold. Raises BillingError: what can't be read, or names a customer that is
+    none of `customers`, keeps everything.
+    """
     kept = _list("legal_holds.csv", folder)
     holds = []
     for line, row in kept.rows():
@@ -57,12 +66,15 @@ def legal_holds(folder: Path | None = None) -> list[Hold]:
         for name in ("hold", "from", "approved_by"):
             if not values.get(name):
                 raise kept.wrong(line, name, "", "is required")
+        customer = values.get("customer", "")
+        if customer and customer not in customers:
+            raise kept.wrong(line, "customer", customer, "was never landed or billed")
         since = kept.day(line, "from", values["from"])
         through = values.get("through")
         holds.append(
             Hold(
                 values["hold"],
-                values.get("customer", ""),
+                customer,
                 since,
                 kept.day(line, "through", through) if through else None,
             )

@@ -17,7 +17,7 @@ from conftest import billing, finance_tables
 
 from orchestration import retention
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.purge import Purge, purge, told
@@ -330,7 +330,7 @@ def test_a_term_is_in_calendar_months(day: str, months: int, expected: str) -> N
 
 def test_the_shipped_terms_are_at_least_the_law_s() -> None:
     assert terms()["audit_log"] >= 72 and terms()["usage_events"] == 24
-    assert legal_holds() == []
+    assert legal_holds(()) == []
 
 
 @pytest.mark.parametrize(
@@ -346,6 +346,11 @@ def test_the_shipped_terms_are_at_least_the_law_s() -> None:
             "hold,customer,from,approved_by\nx,hill,soon,me\n",
             "line 2, from 'soon' is no day",
         ),
+        (
+            "legal_holds.csv",
+            "hold,customer,from,approved_by\nx,Hill,2026-01-01,me\n",
+            "line 2, customer 'Hill' was never landed or billed",
+        ),
     ],
 )
 def test_what_cant_be_read_purges_nothing(
@@ -355,13 +360,48 @@ def test_what_cant_be_read_purges_nothing(
     shutil.copytree(retention.FOLDER, policy)
     (policy / file).write_text(text)
     with pytest.raises(BillingError, match=message) as stopped:
-        terms(policy), legal_holds(policy)
+        terms(policy), legal_holds({"hill"}, policy)
     assert "Nothing was purged" in str(stopped.value)
 
 
 def test_a_hold_on_all_keeps_everything() -> None:
     hold = retention.Hold("suit", "", date(2026, 1, 1), date(2026, 1, 31))
-    assert hold.holds("lake", AS_OF) and hold.holds(None, AS_OF)
-    assert not hold.holds("lake", date(2026, 2, 1))
+    assert hold.keeps("lake") and hold.keeps(None)
+    assert hold.is_in_force(AS_OF)
+    assert not hold.is_in_force(date(2026, 2, 1))
+    assert hold.is_in_force(date(2026, 2, 1), date(2026, 1, 31))
     other = retention.Hold("suit", "hill", date(2026, 1, 1), None)
-    assert other.holds("hill", AS_OF) and not other.holds("lake", AS_OF)
+    assert other.keeps("hill") and not other.keeps("lake") and not other.keeps(None)
+
+
+def test_a_hold_of_today_keeps_whatever_day_is_asked_for(purged: Purged) -> None:
+    """The hold on hill begins on 1 June 2025; two years before 1 March are over."""
+    asked = purge(
+        purged.home, date(2025, 3, 1), False, None, purged.policy, today=AS_OF
+    )
+    reasons = {file.source_file: file.because for file in asked.plan.files}
+    assert reasons["usage/hill/2023-01.csv"] == "legal hold Example v. Hill"
+
+
+def test_nothing_is_deleted_as_of_a_day_to_come(purged: Purged) -> None:
+    with pytest.raises(UsageError, match="2026-01-15 is to come.*today, 2026-01-14"):
+        purge(purged.home, AS_OF, delete=True, today=date(2026, 1, 14))
+
+
+def test_while_it_is_not_known_whose_usage_is_whose_nothing_goes(
+    purged: Purged, tmp_path: Path
+) -> None:
+    home, landing = Home(tmp_path / "home"), tmp_path / "landing"
+    shutil.copytree(purged.home.path, home.path)
+    shutil.copytree(purged.landing, landing)
+    (row,) = (
+        path
+        for path in (landing / "contracts" / "customers").iterdir()
+        if "hill," in path.read_text()
+    )
+    row.write_text(row.read_text().replace("standard", "gold"))
+    _run(home, landing)
+    before = _count(home, "restricted.usage_rows")
+    with pytest.raises(BillingError, match=r"customers/.*, line \d+ is rejected"):
+        purge(home, AS_OF, delete=True)
+    assert _count(home, "restricted.usage_rows") == before
