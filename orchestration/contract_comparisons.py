@@ -356,6 +356,9 @@ def _broken(book: Book, row: Row, target: tuple[str, str], value: object) -> str
         return f"is not in {table} (as known by the as-of day); add it there or mend it"
     if any(one is row or not one.problems for one in found):
         return None
+    if LANDED_TABLES[row.table].folder == "receivables":
+        # Money that came in did, whatever is wrong with the row of its customer.
+        return None
     return f"{FOLLOWS}, {found[0].place}; mend that row"
 
 

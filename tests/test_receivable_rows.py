@@ -114,6 +114,27 @@ def test_a_payment_sent_again_with_another_amount_is_rejected_with_the_first(
     assert intake.rows["payments"] == 0
 
 
+@pytest.mark.parametrize(
+    ("table", "row"), [("payments", PAYMENT), ("credits", CREDIT), ("holds", HOLD)]
+)
+def test_what_came_in_counts_while_its_customers_row_is_rejected(
+    tmp_path: Path, table: str, row: dict[str, str]
+) -> None:
+    write(tmp_path, [])
+    (tmp_path / "contracts" / "customers.csv").write_text(
+        "customer_id,customer_name,dunning_tier\nnorth,North Example,gold\n"
+    )
+    land(tmp_path, table, row)
+    connection = duckdb.connect()
+    intake = load_contract_tables(connection, tmp_path, AS_OF)
+    assert intake.rows["customers"] == 0
+    assert intake.rows[table] == 1
+    load_receivables(connection, tmp_path, AS_OF)
+    assert connection.execute(f"select customer_id from raw.{table}").fetchall() == [
+        ("north",)
+    ]
+
+
 def test_a_payment_repeated_exactly_is_one(tmp_path: Path) -> None:
     intake, _ = load(tmp_path, "payments", PAYMENT, PAYMENT)
     assert (intake.rows["payments"], intake.rejected) == (1, 0)
