@@ -23,6 +23,18 @@ from orchestration.project import DBT_PROJECT_DIR
 
 # The event that tells that a node is done; dbt has it among those for debugging.
 _NODE_DONE = "NodeFinished"
+# What DuckDB calls a failure, of those that a run may meet, and what helps.
+_KINDS_OF_FAILURE = {
+    "Out of Memory Error": "give it more by BILLING_MEMORY_LIMIT, such as 8GB",
+    "IO Error": "is there room on the disk?",
+    "Out of Range Error": "",
+    "Conversion Error": "",
+    "Constraint Error": "",
+    "Binder Error": "",
+    "Catalog Error": "",
+    "Parser Error": "",
+    "Internal Error": "",
+}
 _PASSED = {NodeStatus.Success, NodeStatus.Pass, NodeStatus.Warn, NodeStatus.NoOp}
 
 
@@ -164,9 +176,20 @@ def _node_result(result: Any) -> NodeResult:
         status=result.status,
         seconds=result.execution_time,
         failures=result.failures,
-        # What the database says of a restricted table may quote a row of it.
-        message=None if _is_restricted(result.node) else result.message,
+        message=(
+            _kind_of_failure(result.message)
+            if _is_restricted(result.node)
+            else result.message
+        ),
     )
+
+
+def _kind_of_failure(message: str | None) -> str | None:
+    """What may be told of a failure on a restricted table: DuckDB may quote a row."""
+    for kind, remedy in _KINDS_OF_FAILURE.items():
+        if f"{kind}:" in (message or ""):
+            return f"{kind}; {remedy}" if remedy else kind
+    return None
 
 
 def _is_restricted(node: Any) -> bool:

@@ -101,3 +101,27 @@ def test_a_home_follows_a_project_that_was_moved(home: Home, tmp_path: Path) -> 
             check=True,
         ).stdout
         assert stated.strip() == str({str(project)})
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "Runtime Error in model daily_usage (models/usage/daily_usage.sql)\n"
+            "  Out of Memory Error: could not allocate block of Jane Canary",
+            "Out of Memory Error; give it more by BILLING_MEMORY_LIMIT, such as 8GB",
+        ),
+        (
+            "Runtime Error\n  Conversion Error: Could not convert 'Jane Canary'",
+            "Conversion Error",
+        ),
+        ("Jane Canary Error: what nobody knows", None),
+        (None, None),
+    ],
+)
+def test_of_a_failure_on_a_restricted_table_its_kind_is_told_and_no_value(
+    said: str | None, told: str | None
+) -> None:
+    from orchestration.dbt_project import _kind_of_failure
+
+    assert _kind_of_failure(said) == told
