@@ -12,8 +12,10 @@ from orchestration.options import (
     DEFAULT_HOME,
     AsOfOption,
     HomeOption,
+    billed_home,
     day_of,
     stopped_in_words,
+    there,
 )
 
 app = typer.Typer()
@@ -131,11 +133,20 @@ def phi_scan(
     ] = [],  # noqa: B006
 ) -> None:
     """Look for anything of a patient in all that was written; say where, not what."""
-    from orchestration.home import Home
+    state = billed_home(home)
+    if landing is not None:
+        there("--landing", landing)
+    for place in also:
+        # A place that isn't there would pass as one with nothing of a patient.
+        if not place.exists():
+            raise UsageError(
+                f"--also {place}: it is not there, so that it can't be looked into; "
+                "give a file or folder that is"
+            )
     from orchestration.phi.scan import phi_scan as scan
 
     with stopped_in_words():
-        found = scan(Home(home), landing, also)
+        found = scan(state, landing, also)
     print("\n".join(found.in_words()))
     if found.found or found.unread:
         raise BillingError(
@@ -143,7 +154,11 @@ def phi_scan(
             "places could not be looked into (named above). Take those files away from "
             "whoever should not read them, and see docs/breach.md"
         )
-    print("Nothing of a patient was found")
+    print(
+        "Nothing of a patient was found"
+        if found.looked_for
+        else "Nothing that looks like a patient's was found"
+    )
 
 
 @app.command()
