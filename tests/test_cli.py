@@ -29,6 +29,8 @@ CODE = "from orchestration.cli import main; main()"
             "is not known yet",
         ),
         (["close", "May"], "give a month as YYYY-MM"),
+        (["close", "9999-12"], "months from 1990-01 to 2100-12 can be closed"),
+        (["replay", "--from", "0001-01", "--to", "9999-12"], "months from 1990-01"),
         (["close", "2026-04", "--as-of", "2026-04-30"], "when it is over"),
         (["replay", "--from", "2026-04", "--to", "2026-03"], "is after --to"),
         (["replay", "--from", "2026-04"], "--to"),
