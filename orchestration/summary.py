@@ -124,7 +124,8 @@ def _print_invoices(
     rows = connection.execute(
         "select coalesce(invoice_number, '(draft)'), invoice_date, customer_name, "
         "(select count(*) from finance.invoice_lines "
-        " where invoice_lines.invoice_id = invoices.invoice_id), total, currency "
+        # As the document says, not what credits have left of it since.
+        " where invoice_lines.invoice_id = invoices.invoice_id), subtotal, currency "
         "from finance.invoices where invoice_id in (select unnest($1)) "
         "order by invoice_number, invoice_date, customer_id, invoice_group, currency "
         "limit $2",

@@ -67,6 +67,15 @@ def test_the_command_to_look_at_an_invoice_works_when_pasted(
     assert "Look at one: billing invoice INV-1" in said
 
 
+def test_a_credit_memo_is_told_with_its_own_total(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(tmp_path, ISSUED)
+    print_summary(tmp_path, date(2026, 2, 1), ["INV-1"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "INV-1 2026-02-01 Clinic 1 -490.00 USD" in said
+
+
 def test_of_a_held_contract_what_must_be_mended_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
