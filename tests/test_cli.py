@@ -35,6 +35,8 @@ CODE = "from orchestration.cli import main; main()"
         (["replay", "--from", "2026-04", "--to", "2026-03"], "is after --to"),
         (["replay", "--from", "2026-04"], "--to"),
         (["run", "--unknown"], "--unknown"),
+        (["run", "--target", "nope"], "has no such target; give one of duckdb"),
+        (["close", "2026-04", "--landing", "/nowhere"], "--landing /nowhere: "),
     ],
 )
 def test_bad_usage_ends_with_2_and_touches_nothing(
@@ -175,12 +177,12 @@ def test_a_landing_directory_without_tables(
     billing: Command, copy: Copy, tmp_path: Path
 ) -> None:
     issued, publication = copy.issued(), copy.files()["billing.duckdb"]
-    for landing in (tmp_path / "empty", tmp_path / "missing"):
+    for landing, status in ((tmp_path / "empty", 1), (tmp_path / "missing", 2)):
         if landing.name == "empty":
             landing.mkdir()
         empty = Copy(copy.home, landing)
         told = billing(*empty.arguments("2026-04-01"))
-        assert told.status == 1
+        assert told.status == status
         assert str(landing) in told.err or "customers" in told.err
     assert copy.issued() == issued
     assert copy.files()["billing.duckdb"] == publication
