@@ -36,15 +36,15 @@ def verify(
     ] = [],  # noqa: B006
 ) -> None:
     """Make every hash, total and chain again, and name what differs."""
+    state = billed_home(home)
     from orchestration.audit import AuditLog
-    from orchestration.home import Home
     from orchestration.verify import verify as check
 
-    with stopped_in_words(), Home(home).lock("billing verify"):
-        found = check(Home(home), expect)
+    with stopped_in_words(), state.lock("billing verify"):
+        found = check(state, expect)
         for line in found.in_words():
             print(line)
-        AuditLog(Home(home).audit).append(
+        AuditLog(state.audit).append(
             "verify", "ledger, audit log", detail={"problems": len(found.problems)}
         )
     if found.problems:
@@ -57,11 +57,11 @@ def backup(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Save the ledger, the audit log and the closes, encrypted with the ledger key."""
+    state = billed_home(home)
     from orchestration.backup import back_up
-    from orchestration.home import Home
 
     with stopped_in_words():
-        place = back_up(Home(home), directory)
+        place = back_up(state, directory)
     print(f"Saved in {place}; restore it with: billing restore {place}")
     print("No key is in it: keep the ledger key elsewhere")
 
@@ -205,6 +205,8 @@ def purge(
 ) -> None:
     """Show what has outlived its term (retention/), or delete it for good."""
     day = day_of("--as-of", as_of) if as_of else date.today()
+    if landing is not None:
+        there("--landing", landing)
     from orchestration.home import Home
     from orchestration.purge import purge as do
     from orchestration.purge import told as in_words
@@ -272,15 +274,17 @@ def rotate(
     ] = None,
 ) -> None:
     """Write an encrypted file anew under a new key, or patients' tokens."""
-    from orchestration import token_rotation
-    from orchestration.home import Home
-    from orchestration.rotation import rotate_file, told
-
     if name not in ("warehouse", "ledger", "token"):
         raise UsageError(f"{name}: give warehouse, ledger or token")
+    state = billed_home(home)
+    if landing is not None:
+        there("--landing", landing)
+    from orchestration import token_rotation
+    from orchestration.rotation import rotate_file, told
+
     with stopped_in_words():
         if name == "token":
-            done = token_rotation.rotate_token(Home(home), landing)
+            done = token_rotation.rotate_token(state, landing)
             sys.stdout.write(token_rotation.told(done))
         else:
-            sys.stdout.write(told(rotate_file(Home(home), name)))
+            sys.stdout.write(told(rotate_file(state, name)))

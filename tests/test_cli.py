@@ -48,6 +48,30 @@ def test_bad_usage_ends_with_2_and_touches_nothing(
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",),
+        ("backup", "backups"),
+        ("keys", "rotate", "ledger"),
+        ("keys", "rotate", "token"),
+        ("dun",),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_home_is_not_made(
+    billing: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = billing(*arguments, "--home", "hme")
+    assert told.status == 2
+    assert f"--home {tmp_path / 'hme'}: nothing was billed there" in told.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_and_invoice_import_nothing_heavy(tmp_path: Path) -> None:
     heavy = "{'dagster', 'dbt', 'pandas', 'great_expectations'}"
     code = (
