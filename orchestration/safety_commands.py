@@ -17,6 +17,7 @@ from orchestration.options import (
     stopped_in_words,
     there,
 )
+from orchestration.wording import counted
 
 app = typer.Typer()
 keys = typer.Typer(help="Keys of the encrypted files.", no_args_is_help=True)
@@ -48,7 +49,7 @@ def verify(
             "verify", "ledger, audit log", detail={"problems": len(found.problems)}
         )
     if found.problems:
-        raise BillingError(f"{len(found.problems)} problems; the lines above name them")
+        raise BillingError(f"{counted(len(found.problems), 'problem')}, named above")
 
 
 @app.command()
@@ -150,9 +151,10 @@ def phi_scan(
     print("\n".join(found.in_words()))
     if found.found or found.unread:
         raise BillingError(
-            f"{found.found.total()} values of patients were found, {len(found.unread)} "
-            "places could not be looked into (named above). Take those files away from "
-            "whoever should not read them, and see docs/breach.md"
+            f"{counted(found.found.total(), 'value')} of patients found, "
+            f"{counted(len(found.unread), 'place')} not looked into (named above). "
+            "Take those files away from whoever should not read them, and see "
+            "docs/breach.md"
         )
     print(
         "Nothing of a patient was found"
