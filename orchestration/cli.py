@@ -20,6 +20,7 @@ from orchestration.options import (
     HomeOption,
     day_of,
     stopped_in_words,
+    there,
 )
 from orchestration.project import PROJECT_DIR
 from orchestration.revenue_commands import month_of
@@ -83,6 +84,7 @@ def run(
             "what happens until then is not known yet"
         )
     limit = _percent("--max-adjustment", max_adjustment)
+    _check_inputs(landing, target)
     with _lock(home, "billing run"):
         _bill(landing, home, as_of_day, issue_day, accept_missing, target, limit)
 
@@ -109,6 +111,7 @@ def close(
             f"--as-of {as_of_day} is before {first}: "
             f"{month} can be closed when it is over"
         )
+    _check_inputs(landing, target)
     with _lock(home, f"billing close {month}"):
         _close(
             month_of(month), as_of_day, landing, home, accept_missing, target, dry_run
@@ -128,6 +131,7 @@ def replay(
     month, last = month_of(from_month), month_of(to_month)
     if month > last:
         raise UsageError(f"--from {from_month} is after --to {to_month}")
+    _check_inputs(landing, target)
     with _lock(home, f"billing replay --from {from_month} --to {to_month}"):
         while month <= last:
             first = _next_month(month)
@@ -176,8 +180,8 @@ def what_if(
     if landing is None and models is None:
         raise UsageError("give what is other: --landing DIR, --models DIR, or both")
     for option, folder in (("--landing", landing), ("--models", models)):
-        if folder is not None and not folder.is_dir():
-            raise UsageError(f"{option} {folder}: there is no such directory")
+        if folder is not None:
+            there(option, folder)
     as_of_day = day_of("--as-of", as_of) if as_of else None
     limit = _percent("--max-adjustment", max_adjustment)
     from orchestration.what_if import what_if as compare
@@ -270,6 +274,20 @@ def _close(
     else:
         _bill(landing, home, as_of, first, accept_missing, target, close_month=month)
         print_close(home, month)
+
+
+def _check_inputs(landing: Path, target: str | None) -> None:
+    """Raises UsageError, before anything is loaded, if one of the two isn't there."""
+    there("--landing", landing)
+    if target is None:
+        return
+    from orchestration.project import engines
+
+    if target not in engines():
+        raise UsageError(
+            f"--target {target}: profiles.yml has no such target; give one of "
+            f"{', '.join(engines())}"
+        )
 
 
 def _percent(option: str, text: str | None) -> Decimal | None:

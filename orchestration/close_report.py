@@ -42,16 +42,23 @@ _ACCOUNTS = """
     from warehouse.finance.journal_entries where accounting_month = $1
     group by currency, account, account_name order by currency, account
 """
-# Held contracts: why, and the last month in which they were billed.
+# Held contracts: why, and the last month in which they were billed. Where the row of
+# the contract itself is rejected, what is booked knows its customer and currency.
 _HELD = """
-    with billed as (
-        select contract_id, max(month) as month, max_by(billed, month) as amount
+    with booked as (
+        select contract_id, any_value(customer_id) as customer_id
+        from warehouse.finance.contract_balances group by contract_id
+    ),
+    billed as (
+        select
+            contract_id, max(month) as month, max_by(billed, month) as amount,
+            max_by(currency, month) as currency
         from warehouse.finance.contract_balances
         where month <= $1 and billed <> 0 group by contract_id
     )
     select
-        contract_id, contracts.customer_id, source_file, line, column_name, reason,
-        billed.month, billed.amount, contracts.currency
+        contract_id, coalesce(contracts.customer_id, booked.customer_id), source_file,
+        line, column_name, reason, billed.month, billed.amount, billed.currency
     from (
         select *, row_number() over (
             partition by contract_id order by starts_with(reason, $2),
@@ -60,6 +67,7 @@ _HELD = """
         from warehouse.quality.rejected_rows where contract_id is not null
     ) as problems
     left join warehouse.billing.contracts using (contract_id)
+    left join booked using (contract_id)
     left join billed using (contract_id)
     where place = 1 order by contract_id
 """

@@ -202,7 +202,7 @@ def _parse(text: str, type: ColumnType) -> tuple[Any, str | None]:
         return _parse_date(text)
     if not _NUMBER.fullmatch(text):
         return None, (
-            f"is not a {type.words}; write plain digits with a point for decimals, "
+            f"is not {type.words}; write plain digits with a point for decimals, "
             "without thousands separators, currency signs, exponents or blanks"
         )
     number = _without_trailing_zeros(Decimal(text))
@@ -216,12 +216,12 @@ def _parse(text: str, type: ColumnType) -> tuple[Any, str | None]:
     precision, scale = type.digits
     if decimals > scale:
         return None, (
-            f"has {decimals} decimals, a {type.words} has at most {scale} (U6); "
+            f"has {decimals} decimals, {type.words} has at most {scale} (U6); "
             "round it where it is kept"
         )
     if abs(number) >= 10 ** (precision - scale):
         return None, (
-            f"is too large; a {type.words} has at most {precision - scale} digits "
+            f"is too large; {type.words} has at most {precision - scale} digits "
             "before the point"
         )
     return number, None

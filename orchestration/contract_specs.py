@@ -13,7 +13,7 @@ import pyarrow
 
 @dataclass(frozen=True)
 class ColumnType:
-    """A type of column: its words for a person, how it is stored, its precision.
+    """A type of column: what a value of it is called, how it is stored, its precision.
 
     `digits` is (all digits, decimals) of a decimal and None for any other type.
     """
@@ -27,14 +27,14 @@ def _decimal(words: str, precision: int, scale: int) -> ColumnType:
     return ColumnType(words, pyarrow.decimal128(precision, scale), (precision, scale))
 
 
-TEXT = ColumnType("text", pyarrow.string())
-DATE = ColumnType("date", pyarrow.date32())
-BOOLEAN = ColumnType("boolean", pyarrow.bool_())
-WHOLE = ColumnType("whole number", pyarrow.int32())
-PRICE = _decimal("price", 19, 8)
-QUANTITY = _decimal("quantity", 18, 4)
-PERCENT = _decimal("percent", 9, 4)
-MONEY = _decimal("amount", 18, 2)
+TEXT = ColumnType("a text", pyarrow.string())
+DATE = ColumnType("a date", pyarrow.date32())
+BOOLEAN = ColumnType("true or false", pyarrow.bool_())
+WHOLE = ColumnType("a whole number", pyarrow.int32())
+PRICE = _decimal("a price", 19, 8)
+QUANTITY = _decimal("a quantity", 18, 4)
+PERCENT = _decimal("a percent", 9, 4)
+MONEY = _decimal("an amount", 18, 2)
 
 Default = Any | Callable[[Mapping[str, Any]], Any]
 

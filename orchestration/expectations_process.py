@@ -7,12 +7,16 @@ run nothing on two cores. The process ends with the one that started it.
 import atexit
 import functools
 import multiprocessing
+import signal
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 
 import pandas
 
 from orchestration.errors import BillingError
-from orchestration.expectations import Expectation, ExpectationOutcome
+from orchestration.expectations import Expectation, ExpectationOutcome, judge
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class ExpectationsProcess:
@@ -22,7 +26,7 @@ class ExpectationsProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
+        self._start()
         theirs.close()
         # Hung up on, it ends by itself and leaves nothing behind.
         atexit.register(self._hang_up)
@@ -45,6 +49,20 @@ class ExpectationsProcess:
             raise outcome
         return outcome
 
+    def _start(self) -> None:
+        """Start it deaf to what stops this one, which hangs up on it when it ends.
+
+        A terminal sends Ctrl-C to both; stopped in an import it would say where, and
+        leave semaphores behind. Blocked signals stay so in a process that is started.
+        """
+        # Started later, by `start`, the tracker would let the signals in again.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
     def _hang_up(self) -> None:
         self._connection.close()
         self._process.join(timeout=5)
@@ -59,14 +77,18 @@ def expectations_process() -> ExpectationsProcess:
 def _serve(connection: Connection) -> None:
     import great_expectations  # noqa: F401
 
-    from orchestration.expectations import judge
-
     while True:
         try:
             expectations, tables = connection.recv()
-        except EOFError:
+            connection.send(_judged(expectations, tables))
+        except (EOFError, OSError):
             return
-        try:
-            connection.send(judge(expectations, tables))
-        except BillingError as error:
-            connection.send(error)
+
+
+def _judged(
+    expectations: tuple[Expectation, ...], tables: dict[str, pandas.DataFrame]
+) -> list[ExpectationOutcome] | BillingError:
+    try:
+        return judge(expectations, tables)
+    except BillingError as error:
+        return error

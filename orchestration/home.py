@@ -45,6 +45,11 @@ class Home:
         self.replaced = self.path / "replaced"
         self.outbox = self.path / "outbox"
 
+    @property
+    def is_made(self) -> bool:
+        """Whether a run or a restore ever came here; a refusal alone leaves no key."""
+        return self.keys.is_dir() or self.ledger.exists()
+
     def create(self) -> None:
         """Make the directories. Raises BillingError if the place can't be written."""
         # DuckDB makes its files with the mode the process allows: nobody else's.

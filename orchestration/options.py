@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.errors import Interrupted, UsageError
+from orchestration.home import Home
 from orchestration.project import PROJECT_DIR
 
 HomeOption = Annotated[
@@ -30,6 +31,29 @@ def stopped_in_words() -> Iterator[None]:
         raise Interrupted(
             "stopped; nothing is left half done: run it again to go on"
         ) from None
+
+
+def billed_home(path: Path) -> Home:
+    """The home as typed. Raises UsageError if nothing was ever billed there.
+
+    Looking into a mistyped home would make it, and find it in the best of order.
+    """
+    home = Home(path)
+    if not home.is_made:
+        raise UsageError(
+            f"--home {home.path}: nothing was billed there; give the directory that "
+            "`billing run` works with"
+        )
+    return home
+
+
+def there(option: str, folder: Path) -> Path:
+    """A directory as typed. Raises UsageError naming the option if it isn't there."""
+    if not folder.is_dir():
+        raise UsageError(
+            f"{option} {folder}: there is no such directory; look for a typing error"
+        )
+    return folder
 
 
 def day_of(option: str, text: str) -> date:

@@ -11,6 +11,14 @@ DBT_PROJECT_DIR = Path(os.environ.get(DBT_PROJECT_VARIABLE, PROJECT_DIR))
 SEEDS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
+def engines() -> list[str]:
+    """The targets of profiles.yml, by name."""
+    import yaml
+
+    profiles = yaml.safe_load((DBT_PROJECT_DIR / "profiles.yml").read_text("utf-8"))
+    return [name for profile in profiles.values() for name in profile["outputs"]]
+
+
 def read_seed(name: str) -> list[dict[str, str]]:
     """Rows of `seeds/{name}.csv` as text, in the order of the file."""
     return read_rows(SEEDS_DIR / f"{name}.csv")

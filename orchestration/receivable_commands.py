@@ -12,8 +12,10 @@ from orchestration.options import (
     DEFAULT_HOME,
     AsOfOption,
     HomeOption,
+    billed_home,
     day_of,
     stopped_in_words,
+    there,
 )
 
 app = typer.Typer()
@@ -59,6 +61,9 @@ def dun(
             "--approve, --seen and --not-sent go with --by NAME: the person who decides"
         )
     as_of_day = day_of("--as-of", as_of) if as_of else date.today()
+    billed_home(home)
+    if landing is not None:
+        there("--landing", landing)
     settle = None
     if seen is not None:
         settle = (seen, "seen")

@@ -11,13 +11,21 @@ from orchestration.options import DEFAULT_HOME, HomeOption, stopped_in_words
 
 app = typer.Typer()
 
+# Contracts are taken to run in these years; in no other is anything to be closed.
+_FIRST, _LAST = date(1990, 1, 1), date(2100, 12, 1)
+
 
 def month_of(text: str) -> date:
-    """The first day of a month as typed. Raises UsageError if it is none."""
+    """The first day of a month as typed. Raises UsageError if none is closed so."""
     try:
-        return date.fromisoformat(f"{text}-01")
+        month = date.fromisoformat(f"{text}-01")
     except ValueError:
         raise UsageError(f"{text}: give a month as YYYY-MM") from None
+    if not _FIRST <= month <= _LAST:
+        raise UsageError(
+            f"{text}: months from {_FIRST:%Y-%m} to {_LAST:%Y-%m} can be closed"
+        )
+    return month
 
 
 @app.command()

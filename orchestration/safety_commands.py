@@ -12,9 +12,12 @@ from orchestration.options import (
     DEFAULT_HOME,
     AsOfOption,
     HomeOption,
+    billed_home,
     day_of,
     stopped_in_words,
+    there,
 )
+from orchestration.wording import counted
 
 app = typer.Typer()
 keys = typer.Typer(help="Keys of the encrypted files.", no_args_is_help=True)
@@ -34,19 +37,19 @@ def verify(
     ] = [],  # noqa: B006
 ) -> None:
     """Make every hash, total and chain again, and name what differs."""
+    state = billed_home(home)
     from orchestration.audit import AuditLog
-    from orchestration.home import Home
     from orchestration.verify import verify as check
 
-    with stopped_in_words(), Home(home).lock("billing verify"):
-        found = check(Home(home), expect)
+    with stopped_in_words(), state.lock("billing verify"):
+        found = check(state, expect)
         for line in found.in_words():
             print(line)
-        AuditLog(Home(home).audit).append(
+        AuditLog(state.audit).append(
             "verify", "ledger, audit log", detail={"problems": len(found.problems)}
         )
     if found.problems:
-        raise BillingError(f"{len(found.problems)} problems; the lines above name them")
+        raise BillingError(f"{counted(len(found.problems), 'problem')}, named above")
 
 
 @app.command()
@@ -55,11 +58,11 @@ def backup(
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Save the ledger, the audit log and the closes, encrypted with the ledger key."""
+    state = billed_home(home)
     from orchestration.backup import back_up
-    from orchestration.home import Home
 
     with stopped_in_words():
-        place = back_up(Home(home), directory)
+        place = back_up(state, directory)
     print(f"Saved in {place}; restore it with: billing restore {place}")
     print("No key is in it: keep the ledger key elsewhere")
 
@@ -131,19 +134,33 @@ def phi_scan(
     ] = [],  # noqa: B006
 ) -> None:
     """Look for anything of a patient in all that was written; say where, not what."""
-    from orchestration.home import Home
+    state = billed_home(home)
+    if landing is not None:
+        there("--landing", landing)
+    for place in also:
+        # A place that isn't there would pass as one with nothing of a patient.
+        if not place.exists():
+            raise UsageError(
+                f"--also {place}: it is not there, so that it can't be looked into; "
+                "give a file or folder that is"
+            )
     from orchestration.phi.scan import phi_scan as scan
 
     with stopped_in_words():
-        found = scan(Home(home), landing, also)
+        found = scan(state, landing, also)
     print("\n".join(found.in_words()))
     if found.found or found.unread:
         raise BillingError(
-            f"{found.found.total()} values of patients were found, {len(found.unread)} "
-            "places could not be looked into (named above). Take those files away from "
-            "whoever should not read them, and see docs/breach.md"
+            f"{counted(found.found.total(), 'value')} of patients found, "
+            f"{counted(len(found.unread), 'place')} not looked into (named above). "
+            "Take those files away from whoever should not read them, and see "
+            "docs/breach.md"
         )
-    print("Nothing of a patient was found")
+    print(
+        "Nothing of a patient was found"
+        if found.looked_for
+        else "Nothing that looks like a patient's was found"
+    )
 
 
 @app.command()
@@ -190,6 +207,8 @@ def purge(
 ) -> None:
     """Show what has outlived its term (retention/), or delete it for good."""
     day = day_of("--as-of", as_of) if as_of else date.today()
+    if landing is not None:
+        there("--landing", landing)
     from orchestration.home import Home
     from orchestration.purge import purge as do
     from orchestration.purge import told as in_words
@@ -257,15 +276,17 @@ def rotate(
     ] = None,
 ) -> None:
     """Write an encrypted file anew under a new key, or patients' tokens."""
-    from orchestration import token_rotation
-    from orchestration.home import Home
-    from orchestration.rotation import rotate_file, told
-
     if name not in ("warehouse", "ledger", "token"):
         raise UsageError(f"{name}: give warehouse, ledger or token")
+    state = billed_home(home)
+    if landing is not None:
+        there("--landing", landing)
+    from orchestration import token_rotation
+    from orchestration.rotation import rotate_file, told
+
     with stopped_in_words():
         if name == "token":
-            done = token_rotation.rotate_token(Home(home), landing)
+            done = token_rotation.rotate_token(state, landing)
             sys.stdout.write(token_rotation.told(done))
         else:
-            sys.stdout.write(told(rotate_file(Home(home), name)))
+            sys.stdout.write(told(rotate_file(state, name)))

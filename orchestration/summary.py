@@ -1,5 +1,6 @@
 """What a person is told at the end of a run, read from what was published."""
 
+import shlex
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestration.contract_comparisons import FOLLOWS
 from orchestration.database import connect
 from orchestration.heads import heads_of
 from orchestration.home import Home
+from orchestration.options import DEFAULT_HOME
 
 _console = Console(highlight=False)
 
@@ -31,7 +33,9 @@ def print_summary(home_path: Path, as_of: date, issued: list[str]) -> None:
         _print_problems(connection)
     _console.print(f"Published: {home.publication}")
     if issued:
-        _console.print(f"Look at one: billing invoice {issued[0]}")
+        command = f"billing invoice {issued[0]}{_home_option(home)}"
+        # To be pasted: in one line, and of a path no bracket is taken for a style.
+        _console.print(f"Look at one: {command}", soft_wrap=True, markup=False)
 
 
 def print_drafts(home_path: Path, through: date) -> None:
@@ -89,6 +93,13 @@ def print_close(home_path: Path, month: date) -> None:
     _console.print("Keep both elsewhere: billing verify --expect HEAD compares")
 
 
+def _home_option(home: Home) -> str:
+    """What a command needs to find the home, as a shell takes it."""
+    if home.path == Home(DEFAULT_HOME).path:
+        return ""
+    return f" --home {shlex.quote(str(home.path))}"
+
+
 def _print_by_currency(
     home_path: Path, title: str, headings: tuple[str, ...], sql: str, month: date
 ) -> None:
@@ -113,7 +124,8 @@ def _print_invoices(
     rows = connection.execute(
         "select coalesce(invoice_number, '(draft)'), invoice_date, customer_name, "
         "(select count(*) from finance.invoice_lines "
-        " where invoice_lines.invoice_id = invoices.invoice_id), total, currency "
+        # As the document says, not what credits have left of it since.
+        " where invoice_lines.invoice_id = invoices.invoice_id), subtotal, currency "
         "from finance.invoices where invoice_id in (select unnest($1)) "
         "order by invoice_number, invoice_date, customer_id, invoice_group, currency "
         "limit $2",

@@ -20,6 +20,11 @@ def plain(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def counted(number: int, noun: str) -> str:
+    """How many of something: 1 problem, 2 problems."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def ends(left: str | None, right: str) -> str:
     """One line with text at its left end and at its right end."""
     left = left or ""

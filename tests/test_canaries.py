@@ -214,7 +214,7 @@ def test_the_command_names_file_and_kind_never_the_value(
     assert "Nothing of a patient was found" in capsys.readouterr().out
     leak = tmp_path / "export.csv"
     leak.write_text(f"patient\n{PLANTED['fhir'][kinds.NAME]}\n")
-    with pytest.raises(BillingError, match="1 values of patients") as stopped:
+    with pytest.raises(BillingError, match="1 value of patients found") as stopped:
         billing(*arguments, "--also", tmp_path)
     told = capsys.readouterr().out + str(stopped.value)
     assert f"{leak}: 1 × name" in told

@@ -29,10 +29,14 @@ CODE = "from orchestration.cli import main; main()"
             "is not known yet",
         ),
         (["close", "May"], "give a month as YYYY-MM"),
+        (["close", "9999-12"], "months from 1990-01 to 2100-12 can be closed"),
+        (["replay", "--from", "0001-01", "--to", "9999-12"], "months from 1990-01"),
         (["close", "2026-04", "--as-of", "2026-04-30"], "when it is over"),
         (["replay", "--from", "2026-04", "--to", "2026-03"], "is after --to"),
         (["replay", "--from", "2026-04"], "--to"),
         (["run", "--unknown"], "--unknown"),
+        (["run", "--target", "nope"], "has no such target; give one of duckdb"),
+        (["close", "2026-04", "--landing", "/nowhere"], "--landing /nowhere: "),
     ],
 )
 def test_bad_usage_ends_with_2_and_touches_nothing(
@@ -42,6 +46,30 @@ def test_bad_usage_ends_with_2_and_touches_nothing(
     assert told.status == 2
     assert words in told.err
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("verify",),
+        ("backup", "backups"),
+        ("keys", "rotate", "ledger"),
+        ("keys", "rotate", "token"),
+        ("dun",),
+    ],
+    ids=" ".join,
+)
+def test_a_mistyped_home_is_not_made(
+    billing: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = billing(*arguments, "--home", "hme")
+    assert told.status == 2
+    assert f"--home {tmp_path / 'hme'}: nothing was billed there" in told.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_and_invoice_import_nothing_heavy(tmp_path: Path) -> None:
@@ -173,12 +201,12 @@ def test_a_landing_directory_without_tables(
     billing: Command, copy: Copy, tmp_path: Path
 ) -> None:
     issued, publication = copy.issued(), copy.files()["billing.duckdb"]
-    for landing in (tmp_path / "empty", tmp_path / "missing"):
+    for landing, status in ((tmp_path / "empty", 1), (tmp_path / "missing", 2)):
         if landing.name == "empty":
             landing.mkdir()
         empty = Copy(copy.home, landing)
         told = billing(*empty.arguments("2026-04-01"))
-        assert told.status == 1
+        assert told.status == status
         assert str(landing) in told.err or "customers" in told.err
     assert copy.issued() == issued
     assert copy.files()["billing.duckdb"] == publication

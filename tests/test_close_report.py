@@ -7,7 +7,7 @@ from decimal import Decimal as D
 import duckdb
 import pytest
 
-from orchestration.close_report import _gaps, _judgements, _row
+from orchestration.close_report import _gaps, _held, _judgements, _row
 from orchestration.closing import Closing
 from orchestration.open_judgements import JUDGEMENTS
 
@@ -144,6 +144,35 @@ def test_gaps_of_the_month_are_listed_by_what_they_are_worth(book) -> None:
     assert [line for line in _gaps(book, closing) if line.startswith("| ehr")] == [
         "| ehr | north | A | since 2026-03-22 | 10 | 17.47 USD |",
         "| ehr | south | A | 2026-03-02 to 2026-03-09 | 0 | 0.00 USD |",
+    ]
+
+
+HELD = """
+    create schema warehouse.finance;
+    create schema warehouse.billing;
+    create schema warehouse.quality;
+    create table warehouse.finance.contract_balances as select * from (values
+        ('K1', 'north', 'JPY', date '2026-02-01', 100),
+        ('K1', 'north', 'JPY', date '2026-03-01', 0)
+    ) as balances(contract_id, customer_id, currency, month, billed);
+    create table warehouse.billing.contracts as select * from (values
+        ('K2', 'south', 'USD')) as contracts(contract_id, customer_id, currency);
+    create table warehouse.quality.rejected_rows as select * from (values
+        ('contracts/contracts.csv', 2, 'ends_on', 'is no date', 'K1'),
+        ('contracts/contract_lines.csv', 3, 'meter', 'is no meter', 'K2'),
+        ('contracts/contracts.csv', 4, 'ends_on', 'is no date', 'K3')
+    ) as rejected(source_file, line, column_name, reason, contract_id);
+"""
+
+
+def test_a_contract_whose_own_row_is_rejected_is_told_as_it_was_booked() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"attach ':memory:' as warehouse; {HELD}")
+        rows = [row for row in _held(connection, MARCH) if row.startswith("| K")]
+    assert [row.rpartition(" | ")[0] for row in rows] == [
+        "| K1 | north | 2026-02 | 100 JPY",
+        "| K2 | south | never | ",
+        "| K3 |  | never | ",
     ]
 
 

@@ -1,5 +1,7 @@
 """Each expectation has a row that fails it and passes every row check."""
 
+import os
+import signal
 import time
 from datetime import date
 from pathlib import Path
@@ -14,6 +16,7 @@ from orchestration.contract_expectations import (
 )
 from orchestration.contract_tables import load_contract_tables
 from orchestration.expectations import judge
+from orchestration.expectations_process import ExpectationsProcess
 
 HEADERS = {
     "customers": "customer_id,customer_name,dunning_tier,bill_to_email",
@@ -97,6 +100,17 @@ def test_no_customers_fail_an_expectation(tmp_path):
 
 def test_every_expectation_has_a_row_that_fails_it():
     assert set(FAILING) | {"customers_exist"} == set(TABLE_OF)
+
+
+def test_what_stops_a_run_does_not_reach_the_process_that_judges(tmp_path):
+    # The terminal sends Ctrl-C to all of them; the run alone says that it stopped.
+    frames = contract_frames(land(tmp_path).tables)
+    process = ExpectationsProcess()
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        os.kill(process._process.pid, stop)
+    assert all(one.success for one in process.judge(CONTRACT_EXPECTATIONS, frames))
+    process._hang_up()
+    assert process._process.exitcode == 0
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from pathlib import Path
 import duckdb
 import pypdf
 import pytest
+from command_line import Command
 from planted import JANE
 
+from orchestration.home import Home
 from orchestration.phi import identifiers as kinds
 from orchestration.phi import landed
 from orchestration.phi.identifiers import Wanted, words
@@ -84,3 +86,28 @@ def test_a_file_of_any_kind_gives_its_identifiers(tmp_path: Path) -> None:
         )
     found = set(landed.identifiers(path))
     assert (kinds.NAME, "Jane Example") in found
+
+
+def test_a_place_that_isnt_there_is_not_scanned(
+    billing: Command, tmp_path: Path
+) -> None:
+    none, home = tmp_path / "none", Home(tmp_path / "home")
+    told = billing("phi-scan", "--home", none)
+    assert told.status == 2
+    assert f"--home {none}: nothing was billed there" in told.err
+    home.create()
+    for option in ("--also", "--landing"):
+        told = billing("phi-scan", "--home", home.path, option, none)
+        assert told.status == 2
+        assert f"{option} {none}: " in told.err
+    assert not none.exists()
+
+
+def test_a_scan_for_nothing_says_so(billing: Command, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    told = billing("phi-scan", "--home", home.path)
+    assert told.status == 0
+    assert "There was nothing to look for" in told.out
+    assert "Nothing that looks like a patient's was found" in told.out
+    assert "Nothing of a patient" not in told.out

@@ -145,3 +145,30 @@ def test_published_columns_are_those_of_the_interface() -> None:
         (model,) = [path for path in MODELS if path.stem == table.split(".")[1]]
         have = [column["name"] for column in _yaml(model)["columns"]]
         assert set(columns) <= set(have), table
+
+
+def test_every_published_column_is_in_the_interface() -> None:
+    documented = (PROJECT_DIR / "docs" / "interfaces.md").read_text()
+    rows = dict(re.findall(r"^\| (?:finance|quality)\.(\w+) (.*)$", documented, re.M))
+    rows["applications"] += rows["cash_applications"]  # "as cash_applications"
+    models = [path for path in MODELS if path.stem in rows]
+    assert len(models) == len(rows) > 15
+    for model in models:
+        columns = {column["name"] for column in _yaml(model)["columns"]}
+        assert columns <= set(re.findall(r"\w+", rows[model.stem])), model.stem
+
+
+def test_only_what_the_interface_says_takes_these_options() -> None:
+    taken = {
+        option: {
+            name
+            for name, command in get_command(app).commands.items()
+            if any(option in one.opts for one in command.params)
+        }
+        for option in ("--home", "--accept-missing", "--target", "--landing")
+    }
+    everything = set(get_command(app).commands)
+    assert everything - taken["--home"] == {"sample", "keys"}
+    reading = {"run", "close", "replay"}
+    assert taken["--accept-missing"] == taken["--target"] == reading
+    assert taken["--landing"] - reading == {"dun", "what-if", "purge", "phi-scan"}

@@ -61,7 +61,8 @@ def load(
     ("table", "row", "column", "said"),
     [
         ("payments", PAYMENT | {"amount": "0"}, "amount", "below 0 what was returned"),
-        ("payments", PAYMENT | {"amount": "1.005"}, "amount", "decimals"),
+        ("payments", PAYMENT | {"amount": "1.005"}, "amount", "an amount has at"),
+        ("payments", PAYMENT | {"amount": "ten"}, "amount", "is not an amount"),
         (
             "payments",
             PAYMENT | {"amount": "5.50", "currency": "JPY"},

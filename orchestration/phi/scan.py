@@ -49,6 +49,11 @@ class Scan:
             for (place, kind), number in sorted(self.found.items())
         ]
         lines += [f"{place}: could not be looked into" for place in self.unread]
+        if not self.looked_for:
+            lines.append(
+                "There was nothing to look for: neither the landing directory nor the "
+                "home has an identifier of a patient that can be told from all else"
+            )
         return [
             *lines,
             f"Looked in {self.places:,} places for {self.looked_for:,} identifiers and "
