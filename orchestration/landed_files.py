@@ -241,11 +241,28 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
-    for path in _visible(folder):
-        if path.is_dir():
-            yield from _all_files(path)
-        elif path.is_file():
-            yield path
+    """Files below a folder, at any depth; each directory is walked once.
+
+    Links to directories come after all that lies there itself: one that leads back, or
+    to a neighbour, adds nothing.
+    """
+    walked, within, linked = set(), [folder], []
+    while within or linked:
+        place = within.pop() if within else linked.pop(0)
+        for path in _visible(place) if _is_new(place, walked) else ():
+            if path.is_dir():
+                (linked if path.is_symlink() else within).append(path)
+            elif path.is_file():
+                yield path
+
+
+def _is_new(folder: Path, walked: set[tuple[int, int]]) -> bool:
+    """Whether a directory was not walked under any name; it is counted as walked."""
+    found = folder.stat()
+    identity = found.st_dev, found.st_ino
+    is_new = identity not in walked
+    walked.add(identity)
+    return is_new
 
 
 def _promised(path: Path) -> str | None:

@@ -71,6 +71,31 @@ def test_a_feed_is_a_folder_of_usage_with_files_at_any_depth(tmp_path):
     assert list(feeds) == ["another", "vendor", "waiting"]
 
 
+def test_each_directory_is_walked_once_however_links_lead_to_it(tmp_path):
+    # Followed without memory, two links back would double with every step.
+    put(
+        tmp_path,
+        "landing/usage/vendor/may/a.csv",
+        "landing/usage/vendor/june/b.csv",
+        "elsewhere/c.csv",
+    )
+    vendor = tmp_path / "landing/usage/vendor"
+    for link, target in [
+        ("x", "."),
+        ("y", "."),
+        ("a_month", "may"),
+        ("june/sibling", "../may"),
+        ("may/sibling", "../june"),
+        ("archive", tmp_path / "elsewhere"),
+    ]:
+        (vendor / link).symlink_to(target)
+    assert [file.name for file in feed_files(tmp_path / "landing")["vendor"]] == [
+        "usage/vendor/archive/c.csv",
+        "usage/vendor/june/b.csv",
+        "usage/vendor/may/a.csv",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
