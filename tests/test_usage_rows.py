@@ -103,13 +103,13 @@ def test_parquet_files_are_told_apart_though_they_are_read_together(
                     'north' as facility, 'p' as patient_id,
                     date '2026-05-01' as occurred_at,
                     quantities[number]::decimal(18, 4) as quantity {more}
-                from range(1, 5) as numbers(number),
-                    (select [2.5, 0, -1, null] as quantities)
+                from range(1, 6) as numbers(number),
+                    (select [2.5, 0, -1, null, 1000000000] as quantities)
             ) to '{path}'""")
     monkeypatch.chdir(landing.parent)
     assert load(warehouse, Path(landing.name)).failed == []
-    # Empty is one; nothing and less are no quantity.
-    quantities = (Decimal("2.5"), None, None, Decimal(1))
+    # Empty is one; nothing, less and a billion are no quantity.
+    quantities = (Decimal("2.5"), None, None, Decimal(1), None)
     stored = warehouse.execute(
         "select source_file, line, event_id, quantity, class "
         "from restricted.usage_rows join raw.usage_files using (feed, file_id) "
@@ -195,11 +195,14 @@ QUANTITIES = [
     ("1.00001", None),
     ("1e3", None),
     ("two", None),
+    ("999999999.9999", Decimal("999999999.9999")),
+    ("1000000000", None),
+    ("99999999999999", None),
     ("999999999999999", None),
 ]
 
 
-def test_quantity_is_a_plain_decimal_above_0(warehouse, landing):
+def test_quantity_is_a_plain_decimal_above_0_and_below_a_billion(warehouse, landing):
     header = f"{HEADER},quantity"
     each(warehouse, landing, "quantity", QUANTITIES, header, "2026-05-01,{}")
 

@@ -9,6 +9,9 @@ _DAY = "____-__-__"
 _TIME = ("____-__-__T__:__%", "____-__-__ __:__%")
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _IS_UTC = r"(Z|[+-]00(:?00)?)$"
+# No event has so many units. Of what is below, it takes a hundred thousand events of one
+# facility and day until their sum leaves decimal(18, 4), and the build stops.
+_TOO_MANY = 1_000_000_000
 
 
 def text_literal(value: str) -> str:
@@ -53,22 +56,30 @@ def received_mark(column: str, kind: str) -> str:
 
 
 def quantity(column: str, kind: str) -> str:
-    """SQL of a plain decimal above 0 with at most 4 decimals; empty is 1."""
+    """SQL of a plain decimal with at most 4 decimals; empty is 1.
+
+    It is above 0 and below a billion.
+    """
     if kind == "DECIMAL(18,4)":
-        # Nothing but its sign can be wrong; as text it would cost ten times more.
+        # Nothing but its size can be wrong; as text it would cost ten times more.
         known = f"coalesce({column}, cast(1 as decimal(18, 4)))"
-        return f"case when {known} > 0 then {known} end"
+        return f"case when {_is_plausible(known)} then {known} end"
     return written_quantity(_trimmed(column, kind))
 
 
 def written_quantity(text: str) -> str:
     """SQL of the same, of text without spaces around it."""
+    number = f"try_cast({text} as decimal(18, 4))"
     return f"""case
         when {text} is null or {text} in ('', '1') then 1.0000
         when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}})?')
-            and try_cast({text} as decimal(18, 4)) > 0
-        then try_cast({text} as decimal(18, 4))
+            and {_is_plausible(number)}
+        then {number}
     end"""
+
+
+def _is_plausible(number: str) -> str:
+    return f"{number} > 0 and {number} < {_TOO_MANY}"
 
 
 def text(column: str, kind: str) -> str:
