@@ -9,8 +9,8 @@ _DAY = "____-__-__"
 _TIME = ("____-__-__T__:__%", "____-__-__ __:__%")
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _IS_UTC = r"(Z|[+-]00(:?00)?)$"
-# No event has so many units. Of what is below, it takes a hundred thousand events of one
-# facility and day until their sum leaves decimal(18, 4), and the build stops.
+# No event has so many units. Of what is below, it takes a hundred thousand events of
+# one facility and day until their sum leaves decimal(18, 4), and the build stops.
 _TOO_MANY = 1_000_000_000
 
 
@@ -39,9 +39,7 @@ def service_day(column: str, kind: str, time_zone: str | None) -> str:
         day = f"try_cast({column} as date)"
     else:
         return written_day(_trimmed(column, kind), time_zone)
-    # Infinities and years before Christ.
-    known = f"{day} between date '0001-01-01' and date '9999-12-31'"
-    return f"case when {known} then {day} end"
+    return f"case when {_is_of_a_year(day)} then {day} end"
 
 
 def received_mark(column: str, kind: str) -> str:
@@ -52,7 +50,7 @@ def received_mark(column: str, kind: str) -> str:
         mark = f"try_cast({column} as timestamp)"
     else:
         return written_mark(_trimmed(column, kind))
-    return f"case when isfinite({mark}) then {mark} end"
+    return f"case when {_is_of_a_year(mark)} then {mark} end"
 
 
 def quantity(column: str, kind: str) -> str:
@@ -118,13 +116,13 @@ def written_day(written: str, time_zone: str | None) -> str:
     day = f"try_cast(left({written}, 10) as date)"
     if time_zone:
         zone = text_literal(time_zone)
-        local = f"timezone({zone}, timezone('UTC', {moment}))"
+        local = f"cast(timezone({zone}, timezone('UTC', {moment})) as date)"
         day = (
-            f"case when regexp_matches({written}, '{_IS_UTC}') "
-            f"then cast({local} as date) else {day} end"
+            f"case when not regexp_matches({written}, '{_IS_UTC}') then {day} "
+            f"when {_is_of_a_year(local)} then {local} end"
         )
     return f"""case
-        when {written} like '0000%' then null
+        when {_is_before_christ(written)} then null
         when {written} like '{_DAY}' then try_cast({written} as date)
         when ({_is_time(written)}) and {moment} is not null then {day}
     end"""
@@ -135,11 +133,13 @@ def written_mark(written: str) -> str:
     # DuckDB wants seconds before an offset.
     minutes = r"^(.{10}[T ]\d\d:\d\d)([+-]\d{2}(:?\d{2})?)$"
     seconds_added = rf"regexp_replace({written}, '{minutes}', '\1:00\2')"
+    in_utc = f"timezone('UTC', try_cast({seconds_added} as timestamptz))"
     return f"""case
+        when {_is_before_christ(written)} then null
         when {written} like '{_DAY}' then try_cast({written} as timestamp)
         when not ({_is_time(written)}) then null
         when {written} like '{_DAY}%+%' or {written} like '{_DAY}%-%'
-        then timezone('UTC', try_cast({seconds_added} as timestamptz))
+        then case when {_is_of_a_year(in_utc)} then {in_utc} end
         else coalesce(
             try_cast({written} as timestamp),
             try_cast(rtrim({written}, 'Z') as timestamp)
@@ -149,3 +149,16 @@ def written_mark(written: str) -> str:
 
 def _is_time(written: str) -> str:
     return " or ".join(f"{written} like '{pattern}'" for pattern in _TIME)
+
+
+def _is_before_christ(written: str) -> str:
+    """SQL of whether DuckDB might take a text for a year before 1: `-001`, `(BC)`.
+
+    A colon is what follows the digits, a sign and a space come before them.
+    """
+    return f"{written} not between '0001' and ':' or {written} like '%)'"
+
+
+def _is_of_a_year(moment: str) -> str:
+    """SQL of whether a date or timestamp lies in the years 1 to 9999; no infinity."""
+    return f"{moment} >= date '0001-01-01' and {moment} < date '10000-01-01'"
