@@ -22,6 +22,7 @@ from orchestration import usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.readers import csv_lines
 
+SHORT_LINES = "x\n" * 600_000
 BROKEN = {
     "no header": (b"", "is empty"),
     "wrong columns": (b"event_id,event_type,facility\n", "no column occurred_at"),
@@ -38,6 +39,14 @@ BROKEN = {
     ),
     "mixed line ends": (f"{HEADER}\r\na,b,c,d,e\na,b,c,d,e\r\n".encode(), "line end"),
     "gigantic": (f"{HEADER}\na,b,c,d,{'x' * 50_000_000}\n".encode(), "2 MB"),
+    "gigantic, of short lines": (
+        f'{HEADER}\na,b,6" tall,d,e\na,b,c, "{SHORT_LINES * 5}",e\n'.encode(),
+        "a record of more than 2 MB",
+    ),
+    "gigantic, of short fields": (
+        f'{HEADER}\na,b,c,"d","{SHORT_LINES}","{SHORT_LINES}"\n'.encode(),
+        "a record of more than 2 MB",
+    ),
 }
 
 
@@ -51,6 +60,20 @@ def test_a_broken_file_fails_by_name_and_the_others_go_on(warehouse, landing, na
     assert reason in intake.failed[0][1]
     assert rows(warehouse, "event_id") == [("e1",)]
     assert len(warehouse.execute("from raw.usage_files").fetchall()) == 1
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 8 << 20])
+def test_how_long_a_record_is_whatever_quotes_stand_in_it(tmp_path, monkeypatch, chunk):
+    # The longest is of five lines: commas and line ends stand within its quotes.
+    longest = 'c,"a, ""b""\n,\n""6", "x\ny\n",z\n'
+    path = tmp_path / "a.csv"
+    path.write_text(f'a,6" tall,b\n"",""""\n{longest}d,"e",6" f\n,"","g\n"\n')
+    monkeypatch.setattr(csv_lines.chunks, "__defaults__", (chunk,))
+    monkeypatch.setattr(csv_lines, "LONGEST", len(longest))
+    assert csv_lines.layout(path).lines == 10
+    monkeypatch.setattr(csv_lines, "LONGEST", len(longest) - 1)
+    with pytest.raises(csv_lines.UnreadableFile, match="record of more than"):
+        csv_lines.layout(path)
 
 
 def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
