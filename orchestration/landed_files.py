@@ -31,6 +31,8 @@ CONTRACT_TABLES = (
 RECEIVABLE_TABLES = ("payments", "credits", "disputes", "holds", "promises")
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 PROMISE_SUFFIX = ".sha256"
+# Stands for the hash of a file whose bytes cannot be read.
+UNREAD = "unreadable"
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
@@ -55,10 +57,11 @@ class FileState(NamedTuple):
 class LandedFile:
     """A file of the landing directory.
 
-    `name` is its path relative to the landing directory, with forward slashes;
-    `content_hash` the SHA-256 of its bytes as landed, in hex; `promised` what its
-    sender says that this is, None if nothing is said; `state` is how it lay there
-    before its bytes were counted.
+    `name` is its path relative to the landing directory, with forward slashes, and what
+    can't be printed of it escaped; `content_hash` the SHA-256 of its bytes as landed,
+    in hex, or UNREAD; `promised` what its sender says that this is, None if nothing is
+    said; `state` is how it lay there before its bytes were counted; `problem` is why
+    it can't be used, with what to do.
     """
 
     path: Path
@@ -66,6 +69,7 @@ class LandedFile:
     content_hash: str
     state: FileState
     promised: str | None = None
+    problem: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -144,9 +148,13 @@ def table_files(
         for path in _visible(landing / folder / table)
         if path.name.endswith(TABLE_SUFFIXES)
     ]
-    return [
+    files = [
         _landed(landing, path) for path in sorted(beside + within) if path.is_file()
     ]
+    for file in files:
+        if file.problem:
+            raise BillingError(f"{file.name} {file.problem}, and run again.")
+    return files
 
 
 def feed_files(
@@ -155,11 +163,12 @@ def feed_files(
     """Files of every usage feed, at any depth, by name; feeds in order of name.
 
     A feed is an immediate subfolder of `usage/`; one without files has an empty list.
-    `counted` has the hashes of files known by name and state, which are not read.
+    `counted` has the hashes of files known by name and state, which are not read. A
+    file with a `problem` is among them: whoever asks decides whether others go on.
     """
     check_landing(landing)
     return {
-        feed.name: sorted(
+        _printable(feed.name): sorted(
             (
                 _landed(landing, path, _promised(path), counted)
                 for path in _all_files(feed)
@@ -186,7 +195,7 @@ def unknown_entries(landing: Path) -> list[str]:
             warnings += _unknown_table(folder, entry, tables)
     for entry in _visible(landing / "usage"):
         warnings += _unknown_feed(entry)
-    return warnings
+    return [_printable(warning) for warning in warnings]
 
 
 def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[str]:
@@ -287,22 +296,22 @@ def _landed(
     promised: str | None = None,
     counted: Mapping[tuple[str, FileState], str] | None = None,
 ) -> LandedFile:
-    name = path.relative_to(landing).as_posix()
-    if not name.isprintable():
-        raise BillingError.naming_files(
-            f"The name of {name!r} in the landing directory is not readable UTF-8 "
-            "text; rename the file.",
-            {repr(name): f"a file under {name.split('/')[0]}/"},
-        )
+    sent = path.relative_to(landing).as_posix()
+    name = _printable(sent)
+    state, content_hash, problem = FileState(0, 0, 0, 0), UNREAD, None
     try:
         state = _state(path)
         content_hash = (counted or {}).get((name, state)) or _hash_of(path)
     except OSError as error:
-        raise BillingError.naming_files(
-            f"{name} cannot be read ({error.strerror}); make it readable, run again.",
-            {name: f"A file under {name.split('/')[0]}/"},
-        ) from None
-    return LandedFile(path, name, content_hash, state, promised)
+        problem = f"cannot be read ({error.strerror}); make it readable"
+    if name != sent:
+        problem = "has a name that is not UTF-8 or can't be printed; rename it"
+    return LandedFile(path, name, content_hash, state, promised, problem)
+
+
+def _printable(name: str) -> str:
+    """The name with escapes for line ends, other signs without shape and lone bytes."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
 def _hash_of(path: Path) -> str:

@@ -158,14 +158,18 @@ def test_a_landing_directory_without_files_says_what_belongs_there(tmp_path, rea
         assert "--landing DIR" in str(stopped.value)
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(b"\xff.csv", r"\udcff.csv"), (b"a\nb.csv", r"a\nb.csv")]
+)
+def test_a_table_with_a_name_that_is_no_text_is_refused(tmp_path, sent, shown):
     put(tmp_path, "contracts/customers.csv")
     folder = os.fsencode(tmp_path / "contracts") + b"/baas"
     os.mkdir(folder)
-    with open(folder + b"/\xff.csv", "wb"):
+    with open(folder + b"/" + sent, "wb"):
         pass
-    with pytest.raises(BillingError, match="rename the file"):
+    with pytest.raises(BillingError, match="rename it") as stopped:
         table_files(tmp_path, "baas")
+    assert str(stopped.value).startswith(f"contracts/baas/{shown} has a name")
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Usage files: which are read, which again, and which are left."""
 
+import errno
 import gzip
 import hashlib
+import os
 
 import duckdb
 import pytest
@@ -18,7 +20,7 @@ from usage_landing import (
     unreadable,
 )
 
-from orchestration import usage_store, usage_terms
+from orchestration import counted_files, landed_files, usage_store, usage_terms
 from orchestration.errors import BillingError
 from orchestration.readers import csv_lines
 
@@ -114,6 +116,44 @@ def test_a_file_too_large_or_packed_too_tightly_fails(warehouse, landing, monkey
     assert "larger than" in failed["usage/lab/b.parquet"]
     assert "larger than" in failed["usage/lab/c.csv"]
     assert rows(warehouse, "event_id") == [("e1",)]
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "\x1b[2J.csv", "\udcff.parquet"])
+def test_a_file_whose_name_cannot_be_shown_is_left_alone(warehouse, landing, name):
+    land(landing, f"clinic/{name}", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    land(landing, "clinic/z.csv", f"{HEADER}\ne2,encounter,north,,2026-05-01\n")
+    land(landing, f"{name}/c.csv", f"{HEADER}\ne3,encounter,north,,2026-05-01\n")
+    intake = load(warehouse, landing)
+    shown = repr(name)[1:-1]
+    why = "has a name that is not UTF-8 or can't be printed; rename it"
+    failed = [(f"usage/{shown}/c.csv", why), (f"usage/clinic/{shown}", why)]
+    assert intake.failed == sorted(failed)
+    assert rows(warehouse, "event_id") == [("e2",)]
+
+
+def test_a_file_that_cannot_be_opened_is_left_and_tried_again(
+    warehouse, landing, monkeypatch
+):
+    for name in ("a", "b", "c"):
+        text = f"{HEADER}\n{name},encounter,north,,2026-05-01\n"
+        os.utime(land(landing, f"clinic/{name}.csv", text), (0, 0))
+    monkeypatch.setattr(counted_files, "_SETTLED_NS", -3_600_000_000_000)
+
+    def opened(path):
+        if path.name != "b.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return hash_of(path)
+
+    hash_of = landed_files._hash_of
+    monkeypatch.setattr(landed_files, "_hash_of", opened)
+    intake = load(warehouse, landing)
+    why = "cannot be read (Permission denied); make it readable"
+    assert intake.failed == [(f"usage/clinic/{name}.csv", why) for name in "ac"]
+    assert intake.discreet["usage/clinic/a.csv"] == "usage/clinic/unreadable"
+    assert rows(warehouse, "event_id") == [("b",)]
+    monkeypatch.setattr(landed_files, "_hash_of", hash_of)
+    assert load(warehouse, landing).failed == []
+    assert warehouse.execute("select count(*) from raw.usage_files").fetchone() == (3,)
 
 
 def test_header_only_is_fine(warehouse, landing):
