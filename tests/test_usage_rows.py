@@ -122,6 +122,30 @@ def test_parquet_files_are_told_apart_though_they_are_read_together(
     ]
 
 
+def test_names_of_columns_of_parquet(warehouse, landing):
+    sent = {
+        "event_id": ["e1"],
+        "event_type": ["encounter"],
+        "facility": ["north"],
+        "occurred_at": ["2026-05-01"],
+    }
+    others = {"event_id": "other", "Facility": "south", "status": "final"}
+    for name, more in {
+        "fine": {"landed_path": ["x"], "s": [others], "x": ["x"], "X": ["x"]},
+        "repeated": {"s": [others], "Event_ID ": ["e2"]},
+        "ordinal": {"File_Row_Number": [1]},
+    }.items():
+        path = land(landing, f"clinic/{name}.parquet", b"")
+        pyarrow.parquet.write_table(pyarrow.table(sent | more), path)
+    assert dict(load(warehouse, landing).failed) == {
+        "usage/clinic/ordinal.parquet": "has a column file_row_number, a name that the "
+        "database keeps for itself; leave it out or rename it",
+        "usage/clinic/repeated.parquet": "has the column event_id more than once; "
+        "keep the right one",
+    }
+    assert rows(warehouse, "event_id, facility") == [("e1", "north")]
+
+
 DAYS = [
     ("2026-03-31", date(2026, 3, 31)),
     (" 2026-03-31 ", date(2026, 3, 31)),
