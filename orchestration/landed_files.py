@@ -36,6 +36,7 @@ UNREAD = "unreadable"
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
+_NO_FILE = "it is no file, or a link that leads to none"
 # What a person may leave beside the data to explain it.
 _NOTES = ("readme", "license", "licence", "notice")
 _EXPECTED = (
@@ -210,8 +211,9 @@ def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[st
             and not _is_note(path.name)
         ]
     known = [f"{table}{suffix}" for table in tables for suffix in TABLE_SUFFIXES]
-    if entry.name in known and entry.is_file():
-        return []
+    if entry.name in known:
+        shown = f"{folder}/{entry.name} is not read: {_NO_FILE}."
+        return [] if entry.is_file() else [shown]
     return _unknown(f"{folder}/{entry.name}", entry.name, known, "")
 
 
@@ -223,9 +225,15 @@ def _unknown_feed(entry: Path) -> list[str]:
             f"usage/{entry.name} is not read: each feed has its own folder there; "
             "move the file into one."
         ]
-    if not any(_all_files(entry)):
-        return [f"usage/{entry.name}/ is a feed without files."]
-    return []
+    entries = list(_all_entries(entry))
+    warnings = [
+        f"usage/{path.relative_to(entry.parent).as_posix()} is not read: {_NO_FILE}."
+        for path in entries
+        if not path.is_file()
+    ]
+    if len(warnings) == len(entries):
+        warnings.append(f"usage/{entry.name}/ is a feed without files.")
+    return warnings
 
 
 def _unknown(
@@ -250,7 +258,12 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
-    """Files below a folder, at any depth; each directory is walked once.
+    """Files below a folder, at any depth."""
+    return (path for path in _all_entries(folder) if path.is_file())
+
+
+def _all_entries(folder: Path) -> Iterator[Path]:
+    """What is no directory below a folder; each directory there is walked once.
 
     Links to directories come after all that lies there itself: one that leads back, or
     to a neighbour, adds nothing.
@@ -261,7 +274,7 @@ def _all_files(folder: Path) -> Iterator[Path]:
         for path in _visible(place) if _is_new(place, walked) else ():
             if path.is_dir():
                 (linked if path.is_symlink() else within).append(path)
-            elif path.is_file():
+            else:
                 yield path
 
 
@@ -276,8 +289,12 @@ def _is_new(folder: Path, walked: set[tuple[int, int]]) -> bool:
 
 def _promised(path: Path) -> str | None:
     """The hash that lies beside a file; empty if it is none, None if there is none."""
+    beside = path.with_name(path.name + PROMISE_SUFFIX)
+    if not beside.is_file():
+        # A pipe would be waited on for ever.
+        return "" if beside.exists() else None
     try:
-        text = path.with_name(path.name + PROMISE_SUFFIX).read_text("ascii")
+        text = beside.read_text("ascii")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):

@@ -143,6 +143,34 @@ def test_a_feed_without_files_is_named(tmp_path):
     assert unknown_entries(tmp_path) == ["usage/vendor/ is a feed without files."]
 
 
+def test_what_is_no_file_is_named_and_never_opened(tmp_path):
+    put(tmp_path, "usage/vendor/may/a.csv", "usage/vendor/b.csv", "contracts/x.md")
+    vendor = tmp_path / "usage/vendor"
+    (vendor / "gone.csv").symlink_to("nowhere.csv")
+    (vendor / "may/itself.csv").symlink_to("itself.csv")
+    (tmp_path / "contracts/customers.csv").symlink_to("nowhere.csv")
+    (tmp_path / "usage/pipes").mkdir()
+    for pipe in ("vendor/pipe.csv", "vendor/b.csv.sha256", "pipes/a.csv"):
+        # Nobody writes to it: to open it would be to wait for ever.
+        os.mkfifo(tmp_path / "usage" / pipe)
+    files = feed_files(tmp_path)
+    assert [(file.name, file.is_whole) for file in files["vendor"]] == [
+        ("usage/vendor/b.csv", False),
+        ("usage/vendor/may/a.csv", True),
+    ]
+    told = [warning.split(" is ")[0] for warning in unknown_entries(tmp_path)]
+    assert sorted(told) == [
+        "contracts/customers.csv",
+        "contracts/x.md",
+        "usage/pipes/",
+        "usage/pipes/a.csv",
+        "usage/vendor/b.csv.sha256",
+        "usage/vendor/gone.csv",
+        "usage/vendor/may/itself.csv",
+        "usage/vendor/pipe.csv",
+    ]
+
+
 @pytest.mark.parametrize("read", [feed_files, unknown_entries])
 def test_a_landing_directory_without_files_says_what_belongs_there(tmp_path, read):
     (tmp_path / "contracts").mkdir()
