@@ -46,7 +46,9 @@ def verify(
             "verify", "ledger, audit log", detail={"problems": len(found.problems)}
         )
     if found.problems:
-        raise BillingError(f"{len(found.problems)} problems; the lines above name them")
+        count = len(found.problems)
+        many = f"{count} problems; the lines above name them"
+        raise BillingError("1 problem; a line above names it" if count == 1 else many)
 
 
 @app.command()

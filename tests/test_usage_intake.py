@@ -22,11 +22,12 @@ from usage_landing import (
 
 from orchestration import counted_files, landed_files, usage_store, usage_terms
 from orchestration.errors import BillingError
-from orchestration.readers import csv_lines
+from orchestration.readers import csv_lines, sent_rows
 
 SHORT_LINES = "x\n" * 600_000
 BROKEN = {
     "no header": (b"", "is empty"),
+    "no table": (b"x" * 200_000 + b",\n", "no readable header"),
     "wrong columns": (b"event_id,event_type,facility\n", "no column occurred_at"),
     "other table": (b"customer_id,name\nc,n\n", "no column event_id"),
     "column twice": (f"{HEADER},facility\n".encode(), "facility more than once"),
@@ -60,6 +61,8 @@ def test_a_broken_file_fails_by_name_and_the_others_go_on(warehouse, landing, na
     intake = load(warehouse, landing)
     assert [failed for failed, _ in intake.failed] == ["usage/clinic/a.csv"]
     assert reason in intake.failed[0][1]
+    # Whoever tells of it goes on after a full stop.
+    assert intake.failed[0][1][-1] not in ".?"
     assert rows(warehouse, "event_id") == [("e1",)]
     assert len(warehouse.execute("from raw.usage_files").fetchall()) == 1
 
@@ -76,6 +79,13 @@ def test_how_long_a_record_is_whatever_quotes_stand_in_it(tmp_path, monkeypatch,
     monkeypatch.setattr(csv_lines, "LONGEST", len(longest) - 1)
     with pytest.raises(csv_lines.UnreadableFile, match="record of more than"):
         csv_lines.layout(path)
+
+
+def test_an_error_of_the_engine_is_told_without_its_text():
+    told = sent_rows.told(duckdb.InvalidInputException("Could not read 'Ada'"))
+    assert isinstance(told, csv_lines.UnreadableFile)
+    assert str(told).endswith("quoted as CSV asks")
+    assert "Ada" not in str(told)
 
 
 def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):

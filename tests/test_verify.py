@@ -370,7 +370,9 @@ def test_the_command_prints_both_heads_and_ends_with_1_if_anything_differs(
     assert heads.audit in printed
     (row,) = [row for row in AuditLog(home.audit).rows() if row["action"] == "verify"]
     assert row["detail"]["problems"] == 0
-    with pytest.raises(BillingError, match="1 problems") as stopped:
+    with pytest.raises(
+        BillingError, match="^1 problem; a line above names it"
+    ) as stopped:
         app(
             ["verify", "--home", str(home.path), "--expect", "f" * 64],
             standalone_mode=False,

@@ -99,7 +99,7 @@ def _csv_columns(path: Path) -> Columns:
     try:
         header = next(csv.reader(opening))
     except csv.Error:
-        raise UnreadableFile("has no readable header; is it CSV?") from None
+        raise UnreadableFile("has no readable header; send it as CSV") from None
     names, repeated = {}, set()
     for index, written in enumerate(header):
         name = written.strip().lower()
