@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.landed_files import FileState, LandedFile, feed_files
+from orchestration.landed_files import UNREAD, FileState, LandedFile, feed_files
 
 TABLE = """raw.counted_files (
     source_file varchar, size bigint, written_ns bigint, changed_ns bigint,
@@ -36,7 +36,7 @@ def landed_usage(
         (file.name, file.state): file.content_hash
         for files in landed.values()
         for file in files
-        if file.state.changed_ns < before - _SETTLED_NS
+        if file.content_hash != UNREAD and file.state.changed_ns < before - _SETTLED_NS
     }
     _remember(connection, known, found)
     return landed

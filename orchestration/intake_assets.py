@@ -23,8 +23,8 @@ _LOGS = ("rejected_rows", "held_contracts", "contract_rows", "contract_files")
 
 
 _IN_NO_FEED = (
-    "something that lies in usage/ but in no feed is not read, or is a feed without "
-    "files; on a terminal `billing run` names it"
+    "something in usage/ lies in no feed, or is no file, and is not read, or is a feed "
+    "without files; on a terminal `billing run` names it"
 )
 
 

@@ -31,9 +31,12 @@ CONTRACT_TABLES = (
 RECEIVABLE_TABLES = ("payments", "credits", "disputes", "holds", "promises")
 TABLE_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 PROMISE_SUFFIX = ".sha256"
+# Stands for the hash of a file whose bytes cannot be read.
+UNREAD = "unreadable"
 
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
+_NO_FILE = "it is no file, or a link that leads to none"
 # What a person may leave beside the data to explain it.
 _NOTES = ("readme", "license", "licence", "notice")
 _EXPECTED = (
@@ -55,10 +58,11 @@ class FileState(NamedTuple):
 class LandedFile:
     """A file of the landing directory.
 
-    `name` is its path relative to the landing directory, with forward slashes;
-    `content_hash` the SHA-256 of its bytes as landed, in hex; `promised` what its
-    sender says that this is, None if nothing is said; `state` is how it lay there
-    before its bytes were counted.
+    `name` is its path relative to the landing directory, with forward slashes, and what
+    can't be printed of it escaped; `content_hash` the SHA-256 of its bytes as landed,
+    in hex, or UNREAD; `promised` what its sender says that this is, None if nothing is
+    said; `state` is how it lay there before its bytes were counted; `problem` is why
+    it can't be used, with what to do.
     """
 
     path: Path
@@ -66,6 +70,7 @@ class LandedFile:
     content_hash: str
     state: FileState
     promised: str | None = None
+    problem: str | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -144,9 +149,13 @@ def table_files(
         for path in _visible(landing / folder / table)
         if path.name.endswith(TABLE_SUFFIXES)
     ]
-    return [
+    files = [
         _landed(landing, path) for path in sorted(beside + within) if path.is_file()
     ]
+    for file in files:
+        if file.problem:
+            raise BillingError(f"{file.name} {file.problem}, and run again.")
+    return files
 
 
 def feed_files(
@@ -155,11 +164,12 @@ def feed_files(
     """Files of every usage feed, at any depth, by name; feeds in order of name.
 
     A feed is an immediate subfolder of `usage/`; one without files has an empty list.
-    `counted` has the hashes of files known by name and state, which are not read.
+    `counted` has the hashes of files known by name and state, which are not read. A
+    file with a `problem` is among them: whoever asks decides whether others go on.
     """
     check_landing(landing)
     return {
-        feed.name: sorted(
+        _printable(feed.name): sorted(
             (
                 _landed(landing, path, _promised(path), counted)
                 for path in _all_files(feed)
@@ -186,7 +196,7 @@ def unknown_entries(landing: Path) -> list[str]:
             warnings += _unknown_table(folder, entry, tables)
     for entry in _visible(landing / "usage"):
         warnings += _unknown_feed(entry)
-    return warnings
+    return [_printable(warning) for warning in warnings]
 
 
 def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[str]:
@@ -201,8 +211,9 @@ def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[st
             and not _is_note(path.name)
         ]
     known = [f"{table}{suffix}" for table in tables for suffix in TABLE_SUFFIXES]
-    if entry.name in known and entry.is_file():
-        return []
+    if entry.name in known:
+        shown = f"{folder}/{entry.name} is not read: {_NO_FILE}."
+        return [] if entry.is_file() else [shown]
     return _unknown(f"{folder}/{entry.name}", entry.name, known, "")
 
 
@@ -214,9 +225,15 @@ def _unknown_feed(entry: Path) -> list[str]:
             f"usage/{entry.name} is not read: each feed has its own folder there; "
             "move the file into one."
         ]
-    if not any(_all_files(entry)):
-        return [f"usage/{entry.name}/ is a feed without files."]
-    return []
+    entries = list(_all_entries(entry))
+    warnings = [
+        f"usage/{path.relative_to(entry.parent).as_posix()} is not read: {_NO_FILE}."
+        for path in entries
+        if not path.is_file()
+    ]
+    if len(warnings) == len(entries):
+        warnings.append(f"usage/{entry.name}/ is a feed without files.")
+    return warnings
 
 
 def _unknown(
@@ -241,17 +258,43 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
-    for path in _visible(folder):
-        if path.is_dir():
-            yield from _all_files(path)
-        elif path.is_file():
-            yield path
+    """Files below a folder, at any depth."""
+    return (path for path in _all_entries(folder) if path.is_file())
+
+
+def _all_entries(folder: Path) -> Iterator[Path]:
+    """What is no directory below a folder; each directory there is walked once.
+
+    Links to directories come after all that lies there itself: one that leads back, or
+    to a neighbour, adds nothing.
+    """
+    walked, within, linked = set(), [folder], []
+    while within or linked:
+        place = within.pop() if within else linked.pop(0)
+        for path in _visible(place) if _is_new(place, walked) else ():
+            if path.is_dir():
+                (linked if path.is_symlink() else within).append(path)
+            else:
+                yield path
+
+
+def _is_new(folder: Path, walked: set[tuple[int, int]]) -> bool:
+    """Whether a directory was not walked under any name; it is counted as walked."""
+    found = folder.stat()
+    identity = found.st_dev, found.st_ino
+    is_new = identity not in walked
+    walked.add(identity)
+    return is_new
 
 
 def _promised(path: Path) -> str | None:
     """The hash that lies beside a file; empty if it is none, None if there is none."""
+    beside = path.with_name(path.name + PROMISE_SUFFIX)
+    if not beside.is_file():
+        # A pipe would be waited on for ever.
+        return "" if beside.exists() else None
     try:
-        text = path.with_name(path.name + PROMISE_SUFFIX).read_text("ascii")
+        text = beside.read_text("ascii")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError):
@@ -270,22 +313,22 @@ def _landed(
     promised: str | None = None,
     counted: Mapping[tuple[str, FileState], str] | None = None,
 ) -> LandedFile:
-    name = path.relative_to(landing).as_posix()
-    if not name.isprintable():
-        raise BillingError.naming_files(
-            f"The name of {name!r} in the landing directory is not readable UTF-8 "
-            "text; rename the file.",
-            {repr(name): f"a file under {name.split('/')[0]}/"},
-        )
+    sent = path.relative_to(landing).as_posix()
+    name = _printable(sent)
+    state, content_hash, problem = FileState(0, 0, 0, 0), UNREAD, None
     try:
         state = _state(path)
         content_hash = (counted or {}).get((name, state)) or _hash_of(path)
     except OSError as error:
-        raise BillingError.naming_files(
-            f"{name} cannot be read ({error.strerror}); make it readable, run again.",
-            {name: f"A file under {name.split('/')[0]}/"},
-        ) from None
-    return LandedFile(path, name, content_hash, state, promised)
+        problem = f"cannot be read ({error.strerror}); make it readable"
+    if name != sent:
+        problem = "has a name that is not UTF-8 or can't be printed; rename it"
+    return LandedFile(path, name, content_hash, state, promised, problem)
+
+
+def _printable(name: str) -> str:
+    """The name with escapes for line ends, other signs without shape and lone bytes."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in name)
 
 
 def _hash_of(path: Path) -> str:

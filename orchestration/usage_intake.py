@@ -338,7 +338,7 @@ class _Loader:
         """The format of the first file whose header is known, likely ones first."""
         for file in sorted(files, key=lambda file: synthea.is_beside(file.path)):
             for name, reader in FORMATS.items():
-                if not is_named_as(file, name):
+                if file.problem or not is_named_as(file, name):
                     continue
                 try:
                     if reader.is_format(columns_of(self.connection, file.path)):
@@ -366,7 +366,9 @@ class _Loader:
 
     def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
         for file in files:
-            if not file.is_whole:
+            if file.problem:
+                self._fail(feed, file, UnreadableFile(file.problem))
+            elif not file.is_whole:
                 self._fail(
                     feed,
                     file,
@@ -375,7 +377,7 @@ class _Loader:
                         "still be on its way; land it whole, or mend that file"
                     ),
                 )
-        return [file for file in files if file.is_whole]
+        return [file for file in files if file.is_whole and not file.problem]
 
     def _fail(self, feed: Feed, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))

@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import os
 from datetime import datetime
 
 import pytest
 from fhir_resources import deletions, encounter, procedure
+
+from orchestration.readers import fhir_manifest
 
 MANIFEST = {"transactionTime": "2026-06-10T00:00:00Z", "output": [], "error": []}
 
@@ -36,6 +39,11 @@ def test_deletions_without_a_manifest_have_the_mark_of_their_bundle(feeds):
     feeds.resources("ehr/Bundle.ndjson", deletions("Encounter/e1", **marked))
     assert feeds.load().warnings == []
     assert feeds.rows("received_at") == [(datetime(2026, 6, 11),)]
+
+
+def test_a_pipe_named_like_a_manifest_is_not_waited_on(tmp_path):
+    os.mkfifo(tmp_path / "manifest.json")
+    assert fhir_manifest.is_manifest(tmp_path / "manifest.json") is False
 
 
 def test_deletions_without_any_mark_are_warned_of(feeds):
@@ -139,6 +147,7 @@ def test_a_file_that_is_not_what_it_seems_fails_by_name(feeds, name, is_packed):
         f"usage/ehr/Encounter.2.ndjson{ending}"
     ]
     assert reason in intake.failed[0][1]
+    assert intake.failed[0][1][-1] not in ".?"
     assert feeds.rows("event_id") == [("e1",)]
 
 

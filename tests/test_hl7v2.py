@@ -231,6 +231,7 @@ CHARGES = {
     "odd type": charge(f2="T6", f6="XX"),
     "no id": charge(f1="", f4="20260503"),
     "bad quantity": charge(f2="T7", f10="-1"),
+    "huge quantity": charge(f2="T9", f10="1000000000"),
     "two days": charge(f2="T8", f4="20260503^20260504"),
 }
 
@@ -250,7 +251,8 @@ def test_each_charge_is_a_procedure(feeds):
         ("A1|T3", "cancelled", day, 1, "D", 8),
         ("A1|T4", "final", day, 1, None, 9),
         ("A1|T7", "final", day, None, None, 13),
-        ("A1|T8", "final", day, 1, None, 14),
+        ("A1|T9", "final", day, None, None, 14),
+        ("A1|T8", "final", day, 1, None, 15),
     ]
     assert feeds.unreadable() == [
         (11, "FT1-6", "is no transaction type of HL7 table 0017"),

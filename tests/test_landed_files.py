@@ -71,6 +71,31 @@ def test_a_feed_is_a_folder_of_usage_with_files_at_any_depth(tmp_path):
     assert list(feeds) == ["another", "vendor", "waiting"]
 
 
+def test_each_directory_is_walked_once_however_links_lead_to_it(tmp_path):
+    # Followed without memory, two links back would double with every step.
+    put(
+        tmp_path,
+        "landing/usage/vendor/may/a.csv",
+        "landing/usage/vendor/june/b.csv",
+        "elsewhere/c.csv",
+    )
+    vendor = tmp_path / "landing/usage/vendor"
+    for link, target in [
+        ("x", "."),
+        ("y", "."),
+        ("a_month", "may"),
+        ("june/sibling", "../may"),
+        ("may/sibling", "../june"),
+        ("archive", tmp_path / "elsewhere"),
+    ]:
+        (vendor / link).symlink_to(target)
+    assert [file.name for file in feed_files(tmp_path / "landing")["vendor"]] == [
+        "usage/vendor/archive/c.csv",
+        "usage/vendor/june/b.csv",
+        "usage/vendor/may/a.csv",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -118,6 +143,34 @@ def test_a_feed_without_files_is_named(tmp_path):
     assert unknown_entries(tmp_path) == ["usage/vendor/ is a feed without files."]
 
 
+def test_what_is_no_file_is_named_and_never_opened(tmp_path):
+    put(tmp_path, "usage/vendor/may/a.csv", "usage/vendor/b.csv", "contracts/x.md")
+    vendor = tmp_path / "usage/vendor"
+    (vendor / "gone.csv").symlink_to("nowhere.csv")
+    (vendor / "may/itself.csv").symlink_to("itself.csv")
+    (tmp_path / "contracts/customers.csv").symlink_to("nowhere.csv")
+    (tmp_path / "usage/pipes").mkdir()
+    for pipe in ("vendor/pipe.csv", "vendor/b.csv.sha256", "pipes/a.csv"):
+        # Nobody writes to it: to open it would be to wait for ever.
+        os.mkfifo(tmp_path / "usage" / pipe)
+    files = feed_files(tmp_path)
+    assert [(file.name, file.is_whole) for file in files["vendor"]] == [
+        ("usage/vendor/b.csv", False),
+        ("usage/vendor/may/a.csv", True),
+    ]
+    told = [warning.split(" is ")[0] for warning in unknown_entries(tmp_path)]
+    assert sorted(told) == [
+        "contracts/customers.csv",
+        "contracts/x.md",
+        "usage/pipes/",
+        "usage/pipes/a.csv",
+        "usage/vendor/b.csv.sha256",
+        "usage/vendor/gone.csv",
+        "usage/vendor/may/itself.csv",
+        "usage/vendor/pipe.csv",
+    ]
+
+
 @pytest.mark.parametrize("read", [feed_files, unknown_entries])
 def test_a_landing_directory_without_files_says_what_belongs_there(tmp_path, read):
     (tmp_path / "contracts").mkdir()
@@ -133,14 +186,18 @@ def test_a_landing_directory_without_files_says_what_belongs_there(tmp_path, rea
         assert "--landing DIR" in str(stopped.value)
 
 
-def test_a_name_that_is_no_text_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("sent", "shown"), [(b"\xff.csv", r"\udcff.csv"), (b"a\nb.csv", r"a\nb.csv")]
+)
+def test_a_table_with_a_name_that_is_no_text_is_refused(tmp_path, sent, shown):
     put(tmp_path, "contracts/customers.csv")
     folder = os.fsencode(tmp_path / "contracts") + b"/baas"
     os.mkdir(folder)
-    with open(folder + b"/\xff.csv", "wb"):
+    with open(folder + b"/" + sent, "wb"):
         pass
-    with pytest.raises(BillingError, match="rename the file"):
+    with pytest.raises(BillingError, match="rename it") as stopped:
         table_files(tmp_path, "baas")
+    assert str(stopped.value).startswith(f"contracts/baas/{shown} has a name")
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Usage files: which are read, which again, and which are left."""
 
+import errno
 import gzip
 import hashlib
+import os
 
 import duckdb
 import pytest
@@ -18,12 +20,14 @@ from usage_landing import (
     unreadable,
 )
 
-from orchestration import usage_store, usage_terms
+from orchestration import counted_files, landed_files, usage_store, usage_terms
 from orchestration.errors import BillingError
-from orchestration.readers import csv_lines
+from orchestration.readers import csv_lines, sent_rows
 
+SHORT_LINES = "x\n" * 600_000
 BROKEN = {
     "no header": (b"", "is empty"),
+    "no table": (b"x" * 200_000 + b",\n", "no readable header"),
     "wrong columns": (b"event_id,event_type,facility\n", "no column occurred_at"),
     "other table": (b"customer_id,name\nc,n\n", "no column event_id"),
     "column twice": (f"{HEADER},facility\n".encode(), "facility more than once"),
@@ -38,6 +42,14 @@ BROKEN = {
     ),
     "mixed line ends": (f"{HEADER}\r\na,b,c,d,e\na,b,c,d,e\r\n".encode(), "line end"),
     "gigantic": (f"{HEADER}\na,b,c,d,{'x' * 50_000_000}\n".encode(), "2 MB"),
+    "gigantic, of short lines": (
+        f'{HEADER}\na,b,6" tall,d,e\na,b,c, "{SHORT_LINES * 5}",e\n'.encode(),
+        "a record of more than 2 MB",
+    ),
+    "gigantic, of short fields": (
+        f'{HEADER}\na,b,c,"d","{SHORT_LINES}","{SHORT_LINES}"\n'.encode(),
+        "a record of more than 2 MB",
+    ),
 }
 
 
@@ -49,8 +61,31 @@ def test_a_broken_file_fails_by_name_and_the_others_go_on(warehouse, landing, na
     intake = load(warehouse, landing)
     assert [failed for failed, _ in intake.failed] == ["usage/clinic/a.csv"]
     assert reason in intake.failed[0][1]
+    # Whoever tells of it goes on after a full stop.
+    assert intake.failed[0][1][-1] not in ".?"
     assert rows(warehouse, "event_id") == [("e1",)]
     assert len(warehouse.execute("from raw.usage_files").fetchall()) == 1
+
+
+@pytest.mark.parametrize("chunk", [7, 64, 8 << 20])
+def test_how_long_a_record_is_whatever_quotes_stand_in_it(tmp_path, monkeypatch, chunk):
+    # The longest is of five lines: commas and line ends stand within its quotes.
+    longest = 'c,"a, ""b""\n,\n""6", "x\ny\n",z\n'
+    path = tmp_path / "a.csv"
+    path.write_text(f'a,6" tall,b\n"",""""\n{longest}d,"e",6" f\n,"","g\n"\n')
+    monkeypatch.setattr(csv_lines.chunks, "__defaults__", (chunk,))
+    monkeypatch.setattr(csv_lines, "LONGEST", len(longest))
+    assert csv_lines.layout(path).lines == 10
+    monkeypatch.setattr(csv_lines, "LONGEST", len(longest) - 1)
+    with pytest.raises(csv_lines.UnreadableFile, match="record of more than"):
+        csv_lines.layout(path)
+
+
+def test_an_error_of_the_engine_is_told_without_its_text():
+    told = sent_rows.told(duckdb.InvalidInputException("Could not read 'Ada'"))
+    assert isinstance(told, csv_lines.UnreadableFile)
+    assert str(told).endswith("quoted as CSV asks")
+    assert "Ada" not in str(told)
 
 
 def test_a_file_cut_off_or_of_another_kind_fails(warehouse, landing):
@@ -91,6 +126,44 @@ def test_a_file_too_large_or_packed_too_tightly_fails(warehouse, landing, monkey
     assert "larger than" in failed["usage/lab/b.parquet"]
     assert "larger than" in failed["usage/lab/c.csv"]
     assert rows(warehouse, "event_id") == [("e1",)]
+
+
+@pytest.mark.parametrize("name", ["a\nb.csv", "\x1b[2J.csv", "\udcff.parquet"])
+def test_a_file_whose_name_cannot_be_shown_is_left_alone(warehouse, landing, name):
+    land(landing, f"clinic/{name}", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    land(landing, "clinic/z.csv", f"{HEADER}\ne2,encounter,north,,2026-05-01\n")
+    land(landing, f"{name}/c.csv", f"{HEADER}\ne3,encounter,north,,2026-05-01\n")
+    intake = load(warehouse, landing)
+    shown = repr(name)[1:-1]
+    why = "has a name that is not UTF-8 or can't be printed; rename it"
+    failed = [(f"usage/{shown}/c.csv", why), (f"usage/clinic/{shown}", why)]
+    assert intake.failed == sorted(failed)
+    assert rows(warehouse, "event_id") == [("e2",)]
+
+
+def test_a_file_that_cannot_be_opened_is_left_and_tried_again(
+    warehouse, landing, monkeypatch
+):
+    for name in ("a", "b", "c"):
+        text = f"{HEADER}\n{name},encounter,north,,2026-05-01\n"
+        os.utime(land(landing, f"clinic/{name}.csv", text), (0, 0))
+    monkeypatch.setattr(counted_files, "_SETTLED_NS", -3_600_000_000_000)
+
+    def opened(path):
+        if path.name != "b.csv":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return hash_of(path)
+
+    hash_of = landed_files._hash_of
+    monkeypatch.setattr(landed_files, "_hash_of", opened)
+    intake = load(warehouse, landing)
+    why = "cannot be read (Permission denied); make it readable"
+    assert intake.failed == [(f"usage/clinic/{name}.csv", why) for name in "ac"]
+    assert intake.discreet["usage/clinic/a.csv"] == "usage/clinic/unreadable"
+    assert rows(warehouse, "event_id") == [("b",)]
+    monkeypatch.setattr(landed_files, "_hash_of", hash_of)
+    assert load(warehouse, landing).failed == []
+    assert warehouse.execute("select count(*) from raw.usage_files").fetchone() == (3,)
 
 
 def test_header_only_is_fine(warehouse, landing):

@@ -103,13 +103,13 @@ def test_parquet_files_are_told_apart_though_they_are_read_together(
                     'north' as facility, 'p' as patient_id,
                     date '2026-05-01' as occurred_at,
                     quantities[number]::decimal(18, 4) as quantity {more}
-                from range(1, 5) as numbers(number),
-                    (select [2.5, 0, -1, null] as quantities)
+                from range(1, 6) as numbers(number),
+                    (select [2.5, 0, -1, null, 1000000000] as quantities)
             ) to '{path}'""")
     monkeypatch.chdir(landing.parent)
     assert load(warehouse, Path(landing.name)).failed == []
-    # Empty is one; nothing and less are no quantity.
-    quantities = (Decimal("2.5"), None, None, Decimal(1))
+    # Empty is one; nothing, less and a billion are no quantity.
+    quantities = (Decimal("2.5"), None, None, Decimal(1), None)
     stored = warehouse.execute(
         "select source_file, line, event_id, quantity, class "
         "from restricted.usage_rows join raw.usage_files using (feed, file_id) "
@@ -120,6 +120,30 @@ def test_parquet_files_are_told_apart_though_they_are_read_together(
         for name, kind in zip(names, (None, None, "EMER"), strict=True)
         for line, quantity in enumerate(quantities, start=1)
     ]
+
+
+def test_names_of_columns_of_parquet(warehouse, landing):
+    sent = {
+        "event_id": ["e1"],
+        "event_type": ["encounter"],
+        "facility": ["north"],
+        "occurred_at": ["2026-05-01"],
+    }
+    others = {"event_id": "other", "Facility": "south", "status": "final"}
+    for name, more in {
+        "fine": {"landed_path": ["x"], "s": [others], "x": ["x"], "X": ["x"]},
+        "repeated": {"s": [others], "Event_ID ": ["e2"]},
+        "ordinal": {"File_Row_Number": [1]},
+    }.items():
+        path = land(landing, f"clinic/{name}.parquet", b"")
+        pyarrow.parquet.write_table(pyarrow.table(sent | more), path)
+    assert dict(load(warehouse, landing).failed) == {
+        "usage/clinic/ordinal.parquet": "has a column file_row_number, a name that the "
+        "database keeps for itself; leave it out or rename it",
+        "usage/clinic/repeated.parquet": "has the column event_id more than once; "
+        "keep the right one",
+    }
+    assert rows(warehouse, "event_id, facility") == [("e1", "north")]
 
 
 DAYS = [
@@ -135,6 +159,12 @@ DAYS = [
     ("31.03.2026", None),
     ("infinity", None),
     ("0000-01-01", None),
+    ("-001-01-01", None),
+    ("\t-01-01-01", None),
+    ("-001-01-01T10:00:00Z", None),
+    ("0002-01-01 10:00:00 (BC)", None),
+    ("0001-01-01", date(1, 1, 1)),
+    ("9999-12-31T23:00:00Z", date(9999, 12, 31)),
     ("", None),
 ]
 
@@ -161,6 +191,8 @@ DAYS_IN_CHICAGO = [
     ("2026-04-01T03:00:00+09:00", date(2026, 4, 1)),  # an offset of its own
     ("2026-04-01T03:00:00", date(2026, 4, 1)),
     ("2026-04-01", date(2026, 4, 1)),
+    ("0001-01-01T03:00:00Z", None),  # the year before the first
+    ("-001-01-01T03:00:00Z", None),
 ]
 
 
@@ -176,6 +208,14 @@ MARKS = [
     ("2026-05-01 10:00:00", datetime(2026, 5, 1, 10)),
     ("2026-05-01", datetime(2026, 5, 1)),
     ("yesterday", None),
+    ("0000-01-01", None),
+    ("-001-01-01", None),
+    ("-001-01-01T10:00:00Z", None),
+    ("-001-01-01T10:00:00+02:00", None),
+    ("0002-01-01 10:00:00 (BC)", None),
+    ("0001-01-01T00:00:00+02:00", None),  # 22:00 of the year before
+    ("9999-12-31T23:00:00-05:00", None),
+    ("0001-01-01T00:00:00Z", datetime(1, 1, 1)),
     ("", None),
 ]
 
@@ -195,11 +235,14 @@ QUANTITIES = [
     ("1.00001", None),
     ("1e3", None),
     ("two", None),
+    ("999999999.9999", Decimal("999999999.9999")),
+    ("1000000000", None),
+    ("99999999999999", None),
     ("999999999999999", None),
 ]
 
 
-def test_quantity_is_a_plain_decimal_above_0(warehouse, landing):
+def test_quantity_is_a_plain_decimal_above_0_and_below_a_billion(warehouse, landing):
     header = f"{HEADER},quantity"
     each(warehouse, landing, "quantity", QUANTITIES, header, "2026-05-01,{}")
 

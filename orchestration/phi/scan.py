@@ -16,7 +16,7 @@ from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.keys import Keys
-from orchestration.landed_files import feed_files
+from orchestration.landed_files import UNREAD, feed_files
 from orchestration.last_run import last_run
 from orchestration.phi import identifiers as kinds
 from orchestration.phi import kept, landed
@@ -143,6 +143,8 @@ def _identifiers(home: Home, landing: Path | None) -> Iterator[Found]:
             if feed in without_phi:
                 continue
             for file in its_files:
+                if file.content_hash == UNREAD:
+                    raise BillingError(f"{file.discreet_name} {file.problem}.")
                 yield from landed.of_name(
                     feed, file.name.removeprefix(f"usage/{feed}/")
                 )

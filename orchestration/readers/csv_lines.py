@@ -19,6 +19,7 @@ _CHUNK = 8 << 20
 # A file beyond these is refused: nobody sends that much usage in one, or so packed.
 LARGEST = 20 << 30  # bytes, unpacked
 HIGHEST_RATIO = 200  # of bytes unpacked to bytes as landed
+LONGEST = 2 << 20  # bytes of a record: DuckDB would hold a longer one many times over
 
 
 class UnreadableFile(Exception):
@@ -97,11 +98,13 @@ def check_size(packed: int, size: int) -> None:
 
 
 def layout(path: Path) -> Layout:
-    """Look over a CSV file once."""
+    """Look over a CSV file once; raises UnreadableFile over a gigantic record."""
+    measure = _RecordLengths()
     decoder = codecs.getincrementaldecoder("utf-8")()
     feeds = returns = pairs = quotes = 0
     is_utf8, has_empty, tail = True, False, b"\n"
     for chunk in chunks(path):
+        measure.go_on(chunk)
         feeds += chunk.count(b"\n")
         returns += chunk.count(b"\r")
         pairs += chunk.count(b"\r\n") + (tail[-1:] + chunk[:1] == b"\r\n")
@@ -164,6 +167,91 @@ def _line_ends(
     elif is_open:
         inside[-1][-1:] = True
     return np.concatenate(ends), np.concatenate(inside)
+
+
+class _RecordLengths:
+    """How long records are, in the memory of a chunk whatever a quote may span.
+
+    Here any line end outside quotes ends a record. `length` is what the record under
+    way has so far, `is_open` whether a quote is; `rest` is what follows the last
+    separator, so that the bytes looked at always begin with a field or its part.
+    """
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.is_open = False
+        self.rest = b""
+
+    def go_on(self, chunk: bytes) -> None:
+        """Take the next bytes; raises UnreadableFile once a record is too long."""
+        data = self.rest + chunk
+        cut = max(data.rfind(sign) for sign in (b"\n", b"\r", b",")) + 1
+        piece, self.rest = data[:cut], data[cut:]
+        if piece and self._is_plainly_short(piece):
+            longest, self.length = 0, cut - 1 - piece.rfind(b"\n")
+        else:
+            longest = self._longest(np.frombuffer(piece, dtype=np.uint8))
+        if max(longest, self.length + len(self.rest)) > LONGEST:
+            raise UnreadableFile(
+                f"has a record of more than {LONGEST >> 20} MB: a quote that is never "
+                "closed, or a line that is no usage; mend it and send it again"
+            )
+
+    def _is_plainly_short(self, piece: bytes) -> bool:
+        """Whether a glance tells that all of it is short, as in most files."""
+        half = LONGEST // 2
+        return (
+            not self.is_open
+            and self.length < half
+            and b'"' not in piece
+            and b"\n" in piece
+            and all(
+                piece.find(b"\n", at, at + half) >= 0
+                for at in range(0, len(piece) - half, half)
+            )
+        )
+
+    def _longest(self, data: np.ndarray) -> int:
+        """The longest record that ends in these bytes; 0 if none does."""
+        ends = np.flatnonzero((data == ord("\n")) | (data == ord("\r")))
+        turns = self._turns(data)
+        ends = ends[(np.searchsorted(turns, ends) + self.is_open) % 2 == 0]
+        lengths = np.diff(ends, prepend=-1 - self.length)
+        self.is_open = bool((len(turns) + self.is_open) % 2)
+        self.length = len(data) + (-1 - int(ends[-1]) if len(ends) else self.length)
+        return int(lengths.max(initial=0))
+
+    def _turns(self, data: np.ndarray) -> np.ndarray:
+        """Where a quote opens a field or closes it; of doubled ones, none does."""
+        quotes = np.flatnonzero(data == ord('"'))
+        is_begin = np.diff(quotes, prepend=-2) > 1
+        lone = quotes
+        if not is_begin.all():
+            begins = np.flatnonzero(is_begin)
+            lone = quotes[begins[np.diff(begins, append=len(quotes)) % 2 == 1]]
+        can_open = _begins_field(data, lone)
+        if can_open[int(self.is_open) :: 2].all():
+            return lone
+        # One within a field without quotes (6" tall) opens nothing.
+        turns, is_open = [], self.is_open
+        for place, opens in zip(lone.tolist(), can_open.tolist(), strict=True):
+            if is_open or opens:
+                turns.append(place)
+                is_open = not is_open
+        return np.array(turns, dtype=np.int64)
+
+
+def _begins_field(data: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Whether only spaces lie between each place and a separator before it.
+
+    `data` follows a separator and ends with one: its last byte, at index -1, stands
+    for what comes before its first.
+    """
+    before = data[places - 1]
+    if (before == ord(" ")).any():
+        texts = np.flatnonzero(data != ord(" "))
+        before = data[texts[np.searchsorted(texts, places) - 1]]
+    return (before == ord(",")) | (before == ord("\n")) | (before == ord("\r"))
 
 
 def _goes_on_as_utf8(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bool:

@@ -137,7 +137,7 @@ def open_rows(
         _fill(connection, types, time_zone, deleted_at)
     if not resources:
         raise UnreadableFile(
-            "holds no FHIR resource in any line; is it NDJSON, one resource a line?"
+            "holds no FHIR resource in any line; send it as NDJSON, one resource a line"
         )
     warnings = _unmarked(connection) if has_deletions else []
     if problems := left_out.pop(_PROBLEMS, 0):

@@ -36,7 +36,8 @@ def is_manifest(path: Path) -> bool:
 def _manifest(path: Path) -> dict | None:
     """A manifest, or None if the file is something else."""
     try:
-        if path.stat().st_size > _LARGEST:
+        # A pipe would be waited on for ever.
+        if not path.is_file() or path.stat().st_size > _LARGEST:
             return None
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):

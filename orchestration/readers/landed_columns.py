@@ -2,6 +2,8 @@
 
 import csv
 import io
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,9 @@ from orchestration.readers import values
 from orchestration.readers.csv_lines import UnreadableFile, chunks
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
+# A name that no sender gives a column; that of the ordinal is the database's own.
+LANDED_PATH = "~landed path"
+_ORDINAL = "file_row_number"
 _MISSING = ("cast(null as varchar)", "VARCHAR")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -66,13 +71,13 @@ def columns_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
 def parquet_relation(paths: list[Path]) -> str:
     """SQL that reads Parquet files of the same columns.
 
-    Beside these it gives each row's file as `landed_path`, and its ordinal there from 0
+    Beside these it gives each row's file as LANDED_PATH, and its ordinal there from 0
     as `file_row_number`.
     """
     listed = ", ".join(map(sql_path, paths))
     return (
-        f"read_parquet([{listed}], file_row_number = true, filename = 'landed_path', "
-        "hive_partitioning = false)"
+        f"read_parquet([{listed}], {_ORDINAL} = true, "
+        f"filename = {values.text_literal(LANDED_PATH)}, hive_partitioning = false)"
     )
 
 
@@ -94,7 +99,7 @@ def _csv_columns(path: Path) -> Columns:
     try:
         header = next(csv.reader(opening))
     except csv.Error:
-        raise UnreadableFile("has no readable header; is it CSV?") from None
+        raise UnreadableFile("has no readable header; send it as CSV") from None
     names, repeated = {}, set()
     for index, written in enumerate(header):
         name = written.strip().lower()
@@ -107,8 +112,16 @@ def _csv_columns(path: Path) -> Columns:
 
 def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
     try:
+        written = Counter(
+            name.strip().lower() for name in _written_names(connection, path)
+        )
+        if _ORDINAL in written:
+            raise UnreadableFile(
+                f"has a column {_ORDINAL}, a name that the database keeps for itself; "
+                "leave it out or rename it"
+            )
         described = connection.execute(
-            "describe select * exclude (file_row_number, landed_path) "
+            f"describe select * exclude ({_ORDINAL}, {values.identifier(LANDED_PATH)}) "
             f"from {parquet_relation([path])}"
         ).fetchall()
     except duckdb.Error:
@@ -119,4 +132,21 @@ def _parquet_columns(connection: duckdb.DuckDBPyConnection, path: Path) -> Colum
         row[0].strip().lower(): (column, row[1])
         for row, column in zip(described, order, strict=True)
     }
-    return Columns(path, names, order)
+    repeated = frozenset(name for name, count in written.items() if count > 1)
+    return Columns(path, names, order, repeated)
+
+
+def _written_names(connection: duckdb.DuckDBPyConnection, path: Path) -> Iterator[str]:
+    """Names of columns as written; read as a table, a repeated one gets another.
+
+    The schema lists the table, then each column followed by the fields within it.
+    """
+    listed = connection.execute(
+        "select name, coalesce(num_children, 0) "
+        f"from parquet_schema({sql_path(path)}) offset 1"
+    ).fetchall()
+    within = 0
+    for name, fields in listed:
+        if not within:
+            yield name
+        within += fields - (within > 0)

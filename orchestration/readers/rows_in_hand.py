@@ -13,8 +13,9 @@ import duckdb
 
 from orchestration.readers import sent_rows
 from orchestration.readers.document_rows import COLUMNS
-from orchestration.readers.landed_columns import parquet_relation
+from orchestration.readers.landed_columns import LANDED_PATH, parquet_relation
 from orchestration.readers.sent_rows import Opened
+from orchestration.readers.values import identifier
 
 HAND = "temp.main.usage_in_hand"
 REFUSED_IN_HAND = "temp.main.usage_refused_in_hand"
@@ -87,7 +88,8 @@ class Hand:
             for opened in self.opened.values()
             if opened.is_document
         ] + [
-            f"select landed_path, {selected} from {parquet_relation(paths)}"
+            f"select {identifier(LANDED_PATH)} as landed_path, {selected} "
+            f"from {parquet_relation(paths)}"
             for (selected, _), paths in self._alike.items()
         ]
         rows = f"select * from {_GATHERED}"

@@ -107,8 +107,8 @@ def told(error: duckdb.Error) -> Exception:
             "nothing of the file in hand was stored. Run again."
         )
     return UnreadableFile(
-        "cannot be read as what its name says it is; is it complete, UTF-8, with one "
-        "kind of line end, and quoted as CSV asks?"
+        "cannot be read as what its name says it is; send it complete, in UTF-8, with "
+        "one kind of line end, and quoted as CSV asks"
     )
 
 

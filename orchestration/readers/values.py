@@ -9,6 +9,9 @@ _DAY = "____-__-__"
 _TIME = ("____-__-__T__:__%", "____-__-__ __:__%")
 _OFFSET = r"(Z|[+-]\d{2}(:?\d{2})?)$"
 _IS_UTC = r"(Z|[+-]00(:?00)?)$"
+# No event has so many units. Of what is below, it takes a hundred thousand events of
+# one facility and day until their sum leaves decimal(18, 4), and the build stops.
+_TOO_MANY = 1_000_000_000
 
 
 def text_literal(value: str) -> str:
@@ -36,9 +39,7 @@ def service_day(column: str, kind: str, time_zone: str | None) -> str:
         day = f"try_cast({column} as date)"
     else:
         return written_day(_trimmed(column, kind), time_zone)
-    # Infinities and years before Christ.
-    known = f"{day} between date '0001-01-01' and date '9999-12-31'"
-    return f"case when {known} then {day} end"
+    return f"case when {_is_of_a_year(day)} then {day} end"
 
 
 def received_mark(column: str, kind: str) -> str:
@@ -49,26 +50,34 @@ def received_mark(column: str, kind: str) -> str:
         mark = f"try_cast({column} as timestamp)"
     else:
         return written_mark(_trimmed(column, kind))
-    return f"case when isfinite({mark}) then {mark} end"
+    return f"case when {_is_of_a_year(mark)} then {mark} end"
 
 
 def quantity(column: str, kind: str) -> str:
-    """SQL of a plain decimal above 0 with at most 4 decimals; empty is 1."""
+    """SQL of a plain decimal with at most 4 decimals; empty is 1.
+
+    It is above 0 and below a billion.
+    """
     if kind == "DECIMAL(18,4)":
-        # Nothing but its sign can be wrong; as text it would cost ten times more.
+        # Nothing but its size can be wrong; as text it would cost ten times more.
         known = f"coalesce({column}, cast(1 as decimal(18, 4)))"
-        return f"case when {known} > 0 then {known} end"
+        return f"case when {_is_plausible(known)} then {known} end"
     return written_quantity(_trimmed(column, kind))
 
 
 def written_quantity(text: str) -> str:
     """SQL of the same, of text without spaces around it."""
+    number = f"try_cast({text} as decimal(18, 4))"
     return f"""case
         when {text} is null or {text} in ('', '1') then 1.0000
         when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}})?')
-            and try_cast({text} as decimal(18, 4)) > 0
-        then try_cast({text} as decimal(18, 4))
+            and {_is_plausible(number)}
+        then {number}
     end"""
+
+
+def _is_plausible(number: str) -> str:
+    return f"{number} > 0 and {number} < {_TOO_MANY}"
 
 
 def text(column: str, kind: str) -> str:
@@ -107,13 +116,13 @@ def written_day(written: str, time_zone: str | None) -> str:
     day = f"try_cast(left({written}, 10) as date)"
     if time_zone:
         zone = text_literal(time_zone)
-        local = f"timezone({zone}, timezone('UTC', {moment}))"
+        local = f"cast(timezone({zone}, timezone('UTC', {moment})) as date)"
         day = (
-            f"case when regexp_matches({written}, '{_IS_UTC}') "
-            f"then cast({local} as date) else {day} end"
+            f"case when not regexp_matches({written}, '{_IS_UTC}') then {day} "
+            f"when {_is_of_a_year(local)} then {local} end"
         )
     return f"""case
-        when {written} like '0000%' then null
+        when {_is_before_christ(written)} then null
         when {written} like '{_DAY}' then try_cast({written} as date)
         when ({_is_time(written)}) and {moment} is not null then {day}
     end"""
@@ -124,11 +133,13 @@ def written_mark(written: str) -> str:
     # DuckDB wants seconds before an offset.
     minutes = r"^(.{10}[T ]\d\d:\d\d)([+-]\d{2}(:?\d{2})?)$"
     seconds_added = rf"regexp_replace({written}, '{minutes}', '\1:00\2')"
+    in_utc = f"timezone('UTC', try_cast({seconds_added} as timestamptz))"
     return f"""case
+        when {_is_before_christ(written)} then null
         when {written} like '{_DAY}' then try_cast({written} as timestamp)
         when not ({_is_time(written)}) then null
         when {written} like '{_DAY}%+%' or {written} like '{_DAY}%-%'
-        then timezone('UTC', try_cast({seconds_added} as timestamptz))
+        then case when {_is_of_a_year(in_utc)} then {in_utc} end
         else coalesce(
             try_cast({written} as timestamp),
             try_cast(rtrim({written}, 'Z') as timestamp)
@@ -138,3 +149,16 @@ def written_mark(written: str) -> str:
 
 def _is_time(written: str) -> str:
     return " or ".join(f"{written} like '{pattern}'" for pattern in _TIME)
+
+
+def _is_before_christ(written: str) -> str:
+    """SQL of whether DuckDB might take a text for a year before 1: `-001`, `(BC)`.
+
+    A colon is what follows the digits, a sign and a space come before them.
+    """
+    return f"{written} not between '0001' and ':' or {written} like '%)'"
+
+
+def _is_of_a_year(moment: str) -> str:
+    """SQL of whether a date or timestamp lies in the years 1 to 9999; no infinity."""
+    return f"{moment} >= date '0001-01-01' and {moment} < date '10000-01-01'"
