@@ -9,7 +9,7 @@ import duckdb
 from orchestration import counted_files, feed_links, usage_months, usage_versions
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
-from orchestration.readers.rows_in_hand import HAND, REFUSED_IN_HAND
+from orchestration.readers.rows_in_hand import HAND, HAS_LONG_TEXT, REFUSED_IN_HAND
 from orchestration.readers.sent_rows import Opened, told
 from orchestration.usage_terms import PATIENTS, PLACED, may_keep
 
@@ -327,8 +327,10 @@ def _insert_unreadable(
                 source_file,
                 line,
                 broken_column,
-                case broken_column
-                    when 'status' then 'is neither final nor cancelled'
+                case
+                    when {HAS_LONG_TEXT} then 'has more than 1,000 bytes'
+                    when broken_column = 'status'
+                    then 'is neither final nor cancelled'
                     else 'is empty'
                 end
             from {HAND}

@@ -69,6 +69,23 @@ def test_the_same_rows_from_every_kind_of_file(warehouse, landing, how):
     ]
 
 
+@pytest.mark.parametrize("column", ["event_id", "event_type", "facility", "patient_id"])
+def test_a_value_of_more_than_a_thousand_bytes_is_unreadable(
+    warehouse, landing, column
+):
+    names = HEADER.split(",")
+    row = dict(
+        zip(names, ("e1", "encounter", "north", "p-7", "2026-05-01"), strict=True)
+    )
+    longest = row | {column: "é" * 500}
+    longer = row | {"event_id": "e2", column: "é" * 500 + "x"}
+    lines = [HEADER, *(",".join(one.values()) for one in (longest, longer))]
+    land(landing, "clinic/a.csv", "\n".join(lines) + "\n")
+    assert load(warehouse, landing).unreadable == 1
+    assert rows(warehouse, "line") == [(2,)]
+    assert unreadable(warehouse) == [(3, column, "has more than 1,000 bytes")]
+
+
 def test_parquet_of_own_types(warehouse, landing):
     path = land(landing, "clinic/a.parquet", b"")
     warehouse.execute(f"""

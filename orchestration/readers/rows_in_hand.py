@@ -25,6 +25,15 @@ _KINDS = {name: kind for name, kind in COLUMNS.items() if name != "place"} | {
     "broken_column": "varchar"
 }
 _LISTED = ", ".join(_KINDS)
+# No id, type or code has so many bytes. Of megabytes, a few thousand rows that are
+# worked on together leave no memory to the rest.
+_LONGEST_TEXT = 1_000
+_TEXTS = [name for name, kind in COLUMNS.items() if kind == "varchar"]
+_TEXTS.remove("place")
+HAS_LONG_TEXT = " or ".join(f"strlen({name}) > {_LONGEST_TEXT}" for name in _TEXTS)
+_LONG_TEXT = " ".join(
+    f"when strlen({name}) > {_LONGEST_TEXT} then '{name}'" for name in _TEXTS
+)
 # So many rows, or files, are enough: more would want more memory, not less time.
 _ENOUGH_ROWS = 4_000_000
 _ENOUGH_FILES = 200
@@ -99,7 +108,10 @@ class Hand:
                 union all
                 select paths.file_id, paths.source_file, {_LISTED}
                 from ({select}) inner join {_PATHS} as paths using (landed_path)"""
-        self.connection.execute(f"create or replace temp view usage_in_hand as {rows}")
+        self.connection.execute(f"""
+            create or replace temp view usage_in_hand as
+            select * replace (case {_LONG_TEXT} else broken_column end as broken_column)
+            from ({rows})""")
 
     def clear(self) -> None:
         """Let go of everything."""
