@@ -60,13 +60,15 @@ def _rows(connection, columns: str, table: str, number: str) -> list[dict[str, A
 
 
 def _document(header, lines, shares) -> list[str]:
-    title = "CREDIT MEMO" if header["document_type"] == "credit_memo" else "INVOICE"
+    is_credit = header["document_type"] == "credit_memo"
+    title = "CREDIT MEMO" if is_credit else "INVOICE"
+    due = f"Due {header['due_date']} ({header['payment_terms_days']} days)"
     text = [
         ends(header["seller_name"], f"{title} {header['invoice_number']}"),
         ends(header["seller_address"], f"Invoice date {header['invoice_date']}"),
         ends(
             header["seller_contact"],
-            f"Due {header['due_date']} ({header['payment_terms_days']} days)",
+            "" if is_credit else due,
         ),
         ends(
             f"Tax id {header['seller_tax_id']}",
@@ -97,7 +99,9 @@ def _document(header, lines, shares) -> list[str]:
     if header["tax_exempt"]:
         text.append("Tax: exempt, certificate on file.")
     text += [
-        f"Please quote {header['invoice_number']} with your payment.",
+        "Nothing is to be paid: this credit is applied to open invoices."
+        if is_credit
+        else f"Please quote {header['invoice_number']} with your payment.",
         f"Questions or a dispute: {header['seller_contact']}.",
         f"Content hash: {header['content_hash']}",
     ]

@@ -135,6 +135,18 @@ def test_an_invoice_as_text(billing: Command, billed_book: BilledBook) -> None:
     assert last["detail"]["customers"] == ["joins"]
 
 
+def test_a_credit_memo_asks_for_nothing_A3(
+    billing: Command, billed_book: BilledBook
+) -> None:
+    (number,) = billed_book.closes[2].rows(
+        "select min(invoice_number) from finance.invoices where subtotal < 0"
+    )[0]
+    told = billing("invoice", number, "--home", billed_book.home)
+    assert f"CREDIT MEMO {number}" in told.out
+    assert "Nothing is to be paid: this credit is applied to open invoices." in told.out
+    assert "Due " not in told.out and "your payment" not in told.out
+
+
 def test_an_unknown_invoice(billing: Command, billed_book: BilledBook) -> None:
     told = billing("invoice", "INV-2026-999999", "--home", billed_book.home)
     assert told.status == 1
