@@ -114,9 +114,12 @@ def _check_files(connection: duckdb.DuckDBPyConnection, landing: Path) -> None:
 
 
 def _uncounted(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Where rows are rejected, which so keep nobody from being asked."""
+    """Where rows are rejected, or a dispute is refused: they keep nobody from being
+    asked.
+    """
     rows = connection.execute(
-        "select source_file, list(distinct line order by line) from raw.rejected_rows "
+        "select source_file, list(distinct line order by line) "
+        "from quality.rejected_rows "
         "where starts_with(source_file, 'receivables/') group by source_file order by 1"
     ).fetchall()
     return [
@@ -133,8 +136,7 @@ def _refresh(run: BillingRun, select: str) -> None:
         with open_files(run.state, run.keyring) as connection:
             _check_files(connection, run.landing_dir)
             intake = load_receivables(connection, run.landing_dir, run.as_of_day)
-            uncounted = _uncounted(connection)
-        for warning in (*intake.warnings, *uncounted):
+        for warning in intake.warnings:
             progress.warn(warning)
     problem = failure_message(build(run, select, "Building receivables"))
     if problem:
@@ -142,6 +144,9 @@ def _refresh(run: BillingRun, select: str) -> None:
     home = run.state
     with open_files(home, run.keyring) as connection:
         rows = publish(connection, home)
+        uncounted = _uncounted(connection) if select.startswith(_LOADED) else []
+    for warning in uncounted:
+        progress.warn(warning)
     AuditLog(home.audit).append(
         "publish",
         home.publication.name,
