@@ -107,7 +107,7 @@ def _check_files(connection: duckdb.DuckDBPyConnection, landing: Path) -> None:
     gone = [name for (name,) in read if not (landing / name).is_file()]
     if gone:
         raise BillingError(
-            f"what the last run knew of payments and disputes is gone: "
+            "what the last run knew of payments and disputes is gone: "
             f"{', '.join(gone)}. Put it back, or run `billing run` first. "
             "Nothing was sent"
         )

@@ -24,6 +24,11 @@ from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
 from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
 
+_NOT_WHOLE = (
+    "is not what the .sha256 file beside it promises: it may still be on its way; land "
+    "it whole, or mend that file"
+)
+
 
 @dataclass
 class UsageIntake:
@@ -365,19 +370,14 @@ class _Loader:
         return candidates
 
     def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
+        whole = []
         for file in files:
-            if file.problem:
-                self._fail(feed, file, UnreadableFile(file.problem))
-            elif not file.is_whole:
-                self._fail(
-                    feed,
-                    file,
-                    UnreadableFile(
-                        "is not what the .sha256 file beside it promises: it may "
-                        "still be on its way; land it whole, or mend that file"
-                    ),
-                )
-        return [file for file in files if file.is_whole and not file.problem]
+            problem = file.problem or (None if file.is_whole else _NOT_WHOLE)
+            if problem:
+                self._fail(feed, file, UnreadableFile(problem))
+            else:
+                whole.append(file)
+        return whole
 
     def _fail(self, feed: Feed, file: LandedFile, error: UnreadableFile) -> None:
         self.intake.failed.append((file.name, str(error)))

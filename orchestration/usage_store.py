@@ -9,7 +9,12 @@ import duckdb
 from orchestration import counted_files, feed_links, usage_months, usage_versions
 from orchestration.errors import BillingError
 from orchestration.readers.csv_lines import UnreadableFile
-from orchestration.readers.rows_in_hand import HAND, HAS_LONG_TEXT, REFUSED_IN_HAND
+from orchestration.readers.rows_in_hand import (
+    HAND,
+    HAS_LONG_TEXT,
+    LONGEST_TEXT,
+    REFUSED_IN_HAND,
+)
 from orchestration.readers.sent_rows import Opened, told
 from orchestration.usage_terms import PATIENTS, PLACED, may_keep
 
@@ -328,7 +333,7 @@ def _insert_unreadable(
                 line,
                 broken_column,
                 case
-                    when {HAS_LONG_TEXT} then 'has more than 1,000 bytes'
+                    when {HAS_LONG_TEXT} then 'has more than {LONGEST_TEXT:,} bytes'
                     when broken_column = 'status'
                     then 'is neither final nor cancelled'
                     else 'is empty'

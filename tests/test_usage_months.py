@@ -166,6 +166,18 @@ def test_what_terms_mend_is_rejected_no_more_and_the_rest_of_the_month_is(
     assert usage.build_anew(date(2026, 1, 31)) == grown
 
 
+def test_what_is_rejected_for_another_reason_says_so(usage: Usage) -> None:
+    """Its facility is known now, but was under no contract yet; no usage came."""
+    usage.land("ehr/1.csv", "a,encounter,old-north,,2025-12-10,2025-12-11,1,final,")
+    (row,) = usage.build(date(2026, 1, 31))["restricted.rejected_usage"]
+    assert "unknown_facility" in row
+    (usage.landing / "contracts" / "facility_identifiers.csv").write_text(
+        "feed,identifier,facility_id\nehr,old-north,clinic-north\n"
+    )
+    (row,) = usage.build(date(2026, 1, 31))["restricted.rejected_usage"]
+    assert "no_contract" in row
+
+
 def test_usage_is_attributed_anew_in_the_months_whose_terms_are_others(
     usage: Usage,
 ) -> None:

@@ -27,12 +27,12 @@ _KINDS = {name: kind for name, kind in COLUMNS.items() if name != "place"} | {
 _LISTED = ", ".join(_KINDS)
 # No id, type or code has so many bytes. Of megabytes, a few thousand rows that are
 # worked on together leave no memory to the rest.
-_LONGEST_TEXT = 1_000
+LONGEST_TEXT = 1_000
 _TEXTS = [name for name, kind in COLUMNS.items() if kind == "varchar"]
 _TEXTS.remove("place")
-HAS_LONG_TEXT = " or ".join(f"strlen({name}) > {_LONGEST_TEXT}" for name in _TEXTS)
+HAS_LONG_TEXT = " or ".join(f"strlen({name}) > {LONGEST_TEXT}" for name in _TEXTS)
 _LONG_TEXT = " ".join(
-    f"when strlen({name}) > {_LONGEST_TEXT} then '{name}'" for name in _TEXTS
+    f"when strlen({name}) > {LONGEST_TEXT} then '{name}'" for name in _TEXTS
 )
 # So many rows, or files, are enough: more would want more memory, not less time.
 _ENOUGH_ROWS = 4_000_000
