@@ -19,6 +19,7 @@
         "service_month",
     ],
     "int_usage_counts": ["line_id", "service_from"],
+    "int_usage_spans": ["line_id", "service_from", "service_date"],
     "recurring_charges": ["line_id", "service_from"],
     "usage_charges": ["line_id", "service_from", "tier"],
 }) }}

@@ -2,6 +2,7 @@
 {{ copies_by_key({
     "feed_gaps": ["feed", "facility", "silent_since"],
     "int_gap_units": ["feed", "facility_id", "silent_from", "line_id"],
+    "int_reporting_facilities": ["feed", "facility_id"],
     "int_silences": ["feed", "facility_id", "silent_from"],
     "intake_files": ["feed", "content_hash"],
     "rejected_events": ["feed", "event_id"],

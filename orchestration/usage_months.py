@@ -149,7 +149,11 @@ def place(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
     _keep_targets(connection, f"select key, low, high from {_SHARED}")
     while connection.execute(f"select count(*) from {_TARGETS}").fetchone()[0]:
         _move(connection, load_no)
-        _find_targets(connection)
+        _find(connection, f"select key from {_FRONTIER}")
+        _keep_targets(
+            connection,
+            f"select key, event_month as low, event_month as high from {_FOUND}",
+        )
     connection.execute(f"delete from {TO_PLACE}")
     connection.commit()
     connection.execute(f"drop view if exists {_FOUND}")
@@ -165,15 +169,12 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
     old = connection.execute(
         f"select count(*) from raw.usage_files where not {is_new}"
     ).fetchone()[0]
-    rows = _keys("true")
     if old:
-        # Those of the new keys are few and kept: to find them all rows are looked at.
+        _find(connection, f"select key from ({_keys(is_new)})")
+    else:
         connection.execute(
-            "create or replace temp table usage_found_among as "
-            + _keys("true", f"select key from ({_keys(is_new)})")
+            f"create or replace temp view usage_found as {_keys('true')}"
         )
-        rows = f"select * from {_FOUND_AMONG}"
-    connection.execute(f"create or replace temp view usage_found as {rows}")
     # Counted first: nearly every key has one row, and of it nothing more is asked.
     connection.execute(f"""
         create or replace temp table usage_shared_keys as
@@ -189,13 +190,13 @@ def _find_shared_keys(connection: duckdb.DuckDBPyConnection) -> None:
         group by key""")
 
 
-def _find_targets(connection: duckdb.DuckDBPyConnection) -> None:
-    """Keys of what was moved, which may lead on to other rows."""
-    known = f"select key from {_FRONTIER}"
-    _keep_targets(
-        connection,
-        f"""select key, event_month as low, event_month as high
-        from ({_keys("true", known)})""",
+def _find(connection: duckdb.DuckDBPyConnection, keys: str) -> None:
+    """Make FOUND of the rows of some keys: few, so kept, as all rows are looked at."""
+    connection.execute(
+        f"create or replace temp table usage_found_among as {_keys('true', keys)}"
+    )
+    connection.execute(
+        f"create or replace temp view usage_found as select * from {_FOUND_AMONG}"
     )
 
 
@@ -210,17 +211,10 @@ def _keep_targets(connection: duckdb.DuckDBPyConnection, found: str) -> None:
 def _move(connection: duckdb.DuckDBPyConnection, load_no: int) -> None:
     connection.execute(f"""
         create or replace temp table usage_moved as
-        with named as (
-            select rows.rowid as row_number, targets.event_month
-            from {_ROWS} as rows
-            inner join {_TARGETS} as targets on rows.event_hash = targets.key
-            union all
-            select rows.rowid, targets.event_month
-            from {_ROWS} as rows
-            inner join {_TARGETS} as targets on rows.encounter_hash = targets.key
-        )
-        select row_number, min(event_month) as event_month
-        from named group by row_number""")
+        select found.row_number, min(targets.event_month) as event_month
+        from {_FOUND} as found
+        inner join {_TARGETS} as targets on found.key = targets.key
+        group by found.row_number""")
     # Only a row of two keys leads on to others.
     connection.execute(f"""
         create or replace temp table usage_frontier as

@@ -114,9 +114,9 @@ def test_a_model_is_plain_sql_that_fits_a_screen(model: Path) -> None:
 
 
 def test_the_project_stays_small() -> None:
-    """At most 126 models and seeds; each costs every run."""
+    """At most 128 models and seeds; each costs every run."""
     seeds = list((PROJECT_DIR / "seeds").glob("*.csv"))
-    assert len(MODELS) + len(seeds) <= 126
+    assert len(MODELS) + len(seeds) <= 128
 
 
 def test_every_column_of_a_seed_has_a_type() -> None:

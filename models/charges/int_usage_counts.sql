@@ -92,6 +92,7 @@ select
     cast(placed.counted - placed.units as decimal(18, 4)) as counted_before,
     cast(placed.reached - placed.charged_units as decimal(18, 4)) as reached_before,
     cast(placed.reached_by_period_end as decimal(18, 4)) as reached_by_period_end,
+    commitments.line_id is not null as is_committed,
     crossed.line_id is not null
     or commitments.line_id is not null
     or (

@@ -1,9 +1,13 @@
--- One row per usage line, facility and day, or month where the day does not matter:
--- units charged and where the count stands (U2, U6).
+-- One row per usage line, facility and month, or span of it where days matter: units
+-- charged and a count of the scope in whose tier they are (U2, U6).
 with
 
 days as (
     select * from {{ ref('billable_usage') }}
+),
+
+spans as (
+    select * from {{ ref('int_usage_spans') }}
 ),
 
 months as (
@@ -19,21 +23,25 @@ usage as (
         days.line_id,
         days.service_from,
         days.facility_id,
-        days.service_date as begins_on,
+        spans.begins_on,
+        spans.is_apart,
+        spans.counted_before,
         days.service_date,
         days.units
     from days
-    inner join counts
+    inner join spans
         on
-            days.line_id = counts.line_id
-            and days.service_from = counts.service_from
-            and counts.is_by_day
+            days.line_id = spans.line_id
+            and days.service_from = spans.service_from
+            and days.service_date = spans.service_date
     union all
     select
         months.line_id,
         months.service_from,
         months.facility_id,
         months.service_month as begins_on,
+        false as is_apart,
+        counts.counted_before,
         months.first_date as service_date,
         months.units
     from months
@@ -49,46 +57,57 @@ summed as (
         line_id,
         service_from,
         facility_id,
+        begins_on,
+        is_apart,
+        min(counted_before) as counted_before,
         min(service_date) as service_date,
         sum(units) as units
     from usage
-    group by line_id, service_from, facility_id, begins_on
+    group by line_id, service_from, facility_id, begins_on, is_apart
 ),
 
+-- Of a span in which no bound is reached it is one tier wherever in it they stand.
 counted as (
     select
-        summed.*,
-        counts.version_start,
-        counts.counted_before,
-        counts.reached_before,
-        counts.included_quantity,
-        counts.counted_before + sum(summed.units) over (
-            partition by summed.line_id, summed.service_from
-            order by summed.service_date, {{ by_bytes('summed.facility_id') }}
+        *,
+        counted_before + units as counted
+    from summed
+    where not is_apart
+    union all
+    select
+        *,
+        counted_before + sum(units) over (
+            partition by line_id, service_from, begins_on
+            order by {{ by_bytes('facility_id') }}
             rows unbounded preceding
         ) as counted
     from summed
-    inner join counts
-        on summed.line_id = counts.line_id and summed.service_from = counts.service_from
-),
-
-placed as (
-    select
-        line_id,
-        version_start,
-        service_from,
-        facility_id,
-        service_date,
-        cast(units as decimal(18, 4)) as units,
-        cast(
-            greatest(least(units, counted - included_quantity), 0) as decimal(18, 4)
-        ) as charged_units,
-        cast(
-            reached_before
-            + greatest(counted - greatest(counted_before, included_quantity), 0)
-            as decimal(18, 4)
-        ) as reached
-    from counted
+    where is_apart
 )
 
-select * from placed
+select
+    counted.line_id,
+    counts.version_start,
+    counted.service_from,
+    counted.facility_id,
+    counted.service_date,
+    cast(counted.units as decimal(18, 4)) as units,
+    cast(
+        greatest(
+            least(counted.units, counted.counted - counts.included_quantity), 0
+        ) as decimal(18, 4)
+    ) as charged_units,
+    cast(
+        counts.reached_before
+        + greatest(
+            counted.counted
+            - greatest(counts.counted_before, counts.included_quantity),
+            0
+        )
+        as decimal(18, 4)
+    ) as reached
+from counted
+inner join counts
+    on
+        counted.line_id = counts.line_id
+        and counted.service_from = counts.service_from

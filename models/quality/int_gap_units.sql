@@ -24,6 +24,8 @@ billable as (
         usage.units
     from {{ ref('billable_usage') }} as usage
     inner join lines on usage.line_id = lines.line_id
+    -- Who is silent reported within 400 days; the 56 to then are looked at.
+    where usage.service_date >= {{ plus_days(as_of(), -455) }}
 ),
 
 -- Beyond a facility's own history, or while its whole feed is silent beyond its own.

@@ -1,26 +1,44 @@
--- One row per feed, facility (empty: the feed as a whole) and day of the last 400 with
--- billable usage: how many events, and the days with some before and after (G1).
+-- One row per feed, facility that may have been silent (empty: the feed as a whole) and
+-- day of the last 400 with billable usage: how many events, and the days with some
+-- before and after (G1).
 with
 
-usage as (
+-- Told twice, which costs less than to keep its rows.
+usage as not materialized (
     select
         feed,
         facility_id,
         service_date,
-        cast(sum(events) as bigint) as events
+        events
     from {{ ref('attributed_usage') }}
     where
         outcome = 'billable'
         and service_date >= {{ plus_days(as_of(), -400) }}
         and service_date < {{ as_of() }}
-    group by feed, facility_id, service_date
+),
+
+-- Of a facility that is silent in one feed the others tell too.
+facilities as (
+    select distinct facility_id
+    from {{ ref('int_reporting_facilities') }}
+    where not is_steady
 ),
 
 reported as (
-    select feed, facility_id, service_date, events
+    select
+        usage.feed,
+        usage.facility_id,
+        usage.service_date,
+        cast(sum(usage.events) as bigint) as events
     from usage
+    inner join facilities on usage.facility_id = facilities.facility_id
+    group by usage.feed, usage.facility_id, usage.service_date
     union all
-    select feed, '' as facility_id, service_date, cast(sum(events) as bigint) as events
+    select
+        feed,
+        '' as facility_id,
+        service_date,
+        cast(sum(events) as bigint) as events
     from usage
     group by feed, service_date
 ),

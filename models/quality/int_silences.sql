@@ -7,21 +7,24 @@ days as (
     select * from {{ ref('int_reported_days') }}
 ),
 
+facilities as (
+    select * from {{ ref('int_reporting_facilities') }}
+),
+
 facility_contracts as (
     select * from {{ ref('facility_contracts') }}
 ),
 
 covered as (
     select
-        days.feed,
-        days.facility_id,
+        facilities.feed,
+        facilities.facility_id,
         facility_contracts.contract_id,
         facility_contracts.valid_from,
         facility_contracts.valid_to
-    from days
+    from facilities
     inner join facility_contracts
-        on days.facility_id = facility_contracts.facility_id
-    where days.service_date = days.first_date
+        on facilities.facility_id = facility_contracts.facility_id
 ),
 
 -- A feed has to tell something while any of its facilities is covered.

@@ -2,8 +2,10 @@
 -- it, which stand in for its events (C8).
 with
 
+-- Where nothing was purged, what was booked need not be read.
 meters as (
     select * from {{ ref('int_usage_meters') }}
+    where counted_from > valid_from
 ),
 
 booked as (
