@@ -52,9 +52,10 @@ of their own, its begin and its commit cost dbt as much as two small models.
 Rows of usage, of which a run makes only the months whose `inputs` are not those of the
 model of months (`meta.months`): they are deleted, and the model selects the months that
 it does not hold (`is_to_make`). A table of other columns, or a full refresh, begins
-empty. Each run of months is a statement with its first and last month written into it:
-these the engine takes to where rows are read, past joins that a subquery does not pass,
-so that no other month is read.
+empty. Each run of months, of three at most, is a statement with its first and last
+month written into it: these the engine takes to where rows are read, past joins that a
+subquery does not pass, so that no other month is read. Of more months at once, groups
+of tens of millions of rows would spill, and take half as long again.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -82,8 +83,8 @@ so that no other month is read.
         {%- set day = "date '" ~ month ~ "'" -%}
         {%- if stands -%}
             {%- do standing.append(day) -%}
-        {%- elif last.stands -%}
-            {%- do runs.append([day, day]) -%}
+        {%- elif last.stands or runs[-1] | length == 3 -%}
+            {%- do runs.append([day]) -%}
         {%- else -%}
             {%- do runs[-1].append(day) -%}
         {%- endif -%}

@@ -103,6 +103,7 @@ def make(path: Path) -> str:
     """Make a key and write it to a file that its owner alone can read.
 
     Of several processes that begin at once all get the key of the one that is first.
+    Raises BillingError where the file system has no hard links.
     """
     key = secrets.token_hex(32)
     with _written_beside(path, key) as temporary:
@@ -111,6 +112,11 @@ def make(path: Path) -> str:
             os.link(temporary, path)
         except FileExistsError:
             return read(path)
+        except OSError as error:
+            raise BillingError(
+                f"{path} can't be put in place ({error.strerror}): keep the home on a "
+                "disk whose file system has hard links, as ext4, XFS and APFS do"
+            ) from None
     return key
 
 

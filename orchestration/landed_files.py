@@ -109,11 +109,19 @@ def check_landing(landing: Path) -> None:
             f"{landing} is a file, not a landing directory. {_EXPECTED}; "
             "name the directory with --landing DIR."
         )
-    if not any(_all_files(landing)):
+    if _is_empty(landing):
         raise BillingError(
             f"The landing directory {landing} is empty. {_EXPECTED}; "
             "put the exports there, or name another with --landing DIR."
         )
+
+
+def _is_empty(landing: Path) -> bool:
+    try:
+        return not any(_all_files(landing))
+    except BillingError:
+        # Whoever reads what can't be listed names it.
+        return False
 
 
 def open_to_others(landing: Path) -> list[str]:
@@ -250,11 +258,22 @@ def _is_note(name: str) -> bool:
     return name.lower().startswith(_NOTES)
 
 
-def _visible(folder: Path) -> list[Path]:
-    """Entries of a folder by name, hidden ones left out; empty if there is none."""
+def _visible(folder: Path, feed: Path | None = None) -> list[Path]:
+    """Entries of a folder by name, hidden ones left out; empty if there is none.
+
+    Raises BillingError if it can't be listed. Of one within a `feed` only that is
+    named: a folder's name may tell of a patient.
+    """
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise BillingError(
+            f"{feed or folder} cannot be listed, or a folder in it "
+            f"({error.strerror}); make it readable and run again"
+        ) from None
+    return sorted(path for path in entries if not path.name.startswith("."))
 
 
 def _all_files(folder: Path) -> Iterator[Path]:
@@ -271,7 +290,7 @@ def _all_entries(folder: Path) -> Iterator[Path]:
     walked, within, linked = set(), [folder], []
     while within or linked:
         place = within.pop() if within else linked.pop(0)
-        for path in _visible(place) if _is_new(place, walked) else ():
+        for path in _visible(place, folder) if _is_new(place, walked) else ():
             if path.is_dir():
                 (linked if path.is_symlink() else within).append(path)
             else:

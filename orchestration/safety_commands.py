@@ -115,11 +115,11 @@ def access_report(
 ) -> None:
     """Show who may read what, and what differs on the server, for the review."""
     day = day_of("--as-of", as_of) if as_of else date.today()
+    state = billed_home(home)
     from orchestration.access_report import access_report as report
-    from orchestration.home import Home
 
     with stopped_in_words():
-        sys.stdout.write(report(Home(home), day, to))
+        sys.stdout.write(report(state, day, to))
 
 
 @app.command("phi-scan")
@@ -229,15 +229,15 @@ def audit(
     last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
 ) -> None:
     """Show who did what and when, from the audit log."""
-    from orchestration.audit import AuditLog
-    from orchestration.audit_log import search, told
-    from orchestration.home import Home
-
     days = [
         day_of(option, day) if day else None
         for option, day in (("--from", first), ("--to", last))
     ]
-    rows = search(AuditLog(Home(home).audit), actor, action, target, *days)
+    state = billed_home(home)
+    from orchestration.audit import AuditLog
+    from orchestration.audit_log import search, told
+
+    rows = search(AuditLog(state.audit), actor, action, target, *days)
     sys.stdout.write(told(rows))
 
 

@@ -56,6 +56,8 @@ def test_bad_usage_ends_with_2_and_touches_nothing(
         ("keys", "rotate", "ledger"),
         ("keys", "rotate", "token"),
         ("dun",),
+        ("audit",),
+        ("access-report",),
     ],
     ids=" ".join,
 )

@@ -1,5 +1,6 @@
 """Keys: made once, for their owner alone, and never made anew over what they open."""
 
+import errno
 import os
 import secrets
 import stat
@@ -56,6 +57,18 @@ def test_of_two_first_runs_both_get_the_keys_of_the_one_that_is_first(
     assert make(path) == "01" * 32
     assert read(path) == "01" * 32
     assert os.listdir(home.keys) == ["ledger"]
+
+
+def test_without_hard_links_no_key_is_made(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(BillingError, match="has hard links"):
+        Keys.of(home)
+    assert list(home.keys.iterdir()) == []
 
 
 def test_a_key_is_never_shown(home: Home) -> None:

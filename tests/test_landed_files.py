@@ -143,6 +143,25 @@ def test_a_feed_without_files_is_named(tmp_path):
     assert unknown_entries(tmp_path) == ["usage/vendor/ is a feed without files."]
 
 
+@pytest.mark.parametrize("closed", ["usage/ehr", "usage/ehr/Jane Roe", "usage"])
+def test_a_folder_that_cant_be_listed_stops_by_name(tmp_path, monkeypatch, closed):
+    put(tmp_path, "usage/ehr/Jane Roe/a.csv")
+    listed = Path.iterdir
+
+    def list_others(folder):
+        if folder == tmp_path / closed:
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", list_others)
+    with pytest.raises(BillingError) as refused:
+        feed_files(tmp_path)
+    named = tmp_path / closed.removesuffix("/Jane Roe")
+    assert str(refused.value).startswith(f"{named} cannot be listed")
+    assert "Permission denied" in str(refused.value)
+    assert "Jane" not in str(refused.value)
+
+
 def test_what_is_no_file_is_named_and_never_opened(tmp_path):
     put(tmp_path, "usage/vendor/may/a.csv", "usage/vendor/b.csv", "contracts/x.md")
     vendor = tmp_path / "usage/vendor"
