@@ -21,16 +21,17 @@ NO_BOUND = 10**15  # Of the last tier, in encounters.
 
 
 def duckdb_bill(landing: Path, day: date, emergency: Decimal, bill: Path) -> None:
-    """The statement of `usage.py`, which has its own day and price: they must be
-    these.
-    """
+    """The statement of `usage_by_hand.py`, whose own day and price these must be."""
     import duckdb
-    import usage
+    import usage_by_hand
 
-    wanted = (usage.EVERYTHING_CAME, Decimal(usage.usage_data.EMERGENCY_PRICE))
+    wanted = (
+        usage_by_hand.EVERYTHING_CAME,
+        Decimal(usage_by_hand.usage_data.EMERGENCY_PRICE),
+    )
     if (day, emergency) != wanted:
         sys.exit(f"the statement bills up to {wanted[0]} at {wanted[1]}, nothing else")
-    usage.by_hand(landing, bill.parent)
+    usage_by_hand.by_hand(landing, bill.parent)
     with duckdb.connect(str(bill.parent / "by_hand.duckdb")) as connection:
         connection.execute(f"copy bill to '{bill}' (format parquet)")
 

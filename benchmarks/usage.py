@@ -4,8 +4,9 @@
     python benchmarks/usage.py --daily
 
 The first lands twelve months of encounters (`usage_data`), bills and issues them in one
-run of the command, and computes the same bill by one statement over the same files; the
-time of the command on a thousand events is taken off. The second bills day after day:
+run of the command, and computes the same bill by one statement over the same files, by
+line and by facility (`usage_by_hand`); the time of the command on a thousand events is
+taken off. The second bills day after day:
 a day of 100,000 new events on a history of one month and on one of 36 months.
 """
 
@@ -26,51 +27,11 @@ import duckdb
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 import usage_data
+from usage_by_hand import BY_FACILITY, BY_LINE, by_hand
 from usage_data import EVERYTHING_CAME, LAST_DAY, Size
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 COMMAND = "from orchestration.cli import main; main()"
-# The same bill by hand: of each event the row received last; the tiers are split
-# arithmetically on the running count of the contract year, one amount a month and tier.
-BY_HAND = """
-    create table bill as
-    with
-    latest as (
-        select * from (
-            select *, row_number() over (
-                partition by event_id
-                order by received_at desc, status = 'cancelled' desc) as place
-            from read_parquet('{landing}/usage/*/*.parquet')
-            where received_at < date '{as_of}' + 1)
-        where place = 1),
-    covered as (
-        select contract_id, facility_id
-        from read_csv('{landing}/contracts/contract_facilities.csv')),
-    counted as (
-        select contract_id, date_trunc('month', occurred_at)::date as month,
-            count(*) as encounter, count(*) filter (class = 'EMER') as emergency
-        from latest join covered on facility = facility_id
-        where status = 'final' and quantity > 0 and occurred_at is not null
-        group by all),
-    reached as (
-        select *, sum(encounter) over (partition by contract_id, year(month)
-            order by month) - encounter as before
-        from counted),
-    tiers as (
-        select tier, coalesce(lag(up_to) over (order by tier), 0) as above,
-            coalesce(up_to, 1e15::bigint) as up_to, unit_price::decimal(18, 4) as price
-        from read_csv('{landing}/contracts/rate_cards.csv',
-            types = {{'up_to': 'bigint', 'unit_price': 'varchar'}}))
-    select contract_id, month, 'encounters' as product, tier,
-        least(before + encounter, up_to) - greatest(before, above) as quantity,
-        round((least(before + encounter, up_to) - greatest(before, above)) * price, 2)
-            ::decimal(18, 2) as amount
-    from reached join tiers on before + encounter > above and before < up_to
-    union all
-    select contract_id, month, 'emergency', null, emergency,
-        round(emergency * {emergency}, 2)
-    from counted
-"""
 
 
 @dataclass(frozen=True)
@@ -110,17 +71,36 @@ def compare_year(place: Path, events: int) -> None:
     _print("a thousand events", floor)
     whole = bill(landing, place / f"home-{events}", EVERYTHING_CAME)
     _print(f"{events:,} events", whole)
+    billed = usage_billed(place / f"home-{events}")
+    _print_ratio("by line", BY_LINE, landing, place, (floor, whole), billed)
+    _print_ratio("by facility", BY_FACILITY, landing, place, (floor, whole), billed)
+    print(f"billed             {sum(billed.values()):>18,}")
+
+
+def _print_ratio(
+    what: str,
+    statement: str,
+    landing: Path,
+    place: Path,
+    runs: tuple[Run, Run],
+    billed: dict[str, Decimal],
+) -> None:
+    """Report a statement; ends the script if it comes to other amounts."""
     before = os.times()
-    seconds, total = by_hand(landing, place)
+    seconds, amounts = by_hand(landing, place, statement)
     after = os.times()
     cpu = sum(after[:2]) - sum(before[:2])
-    print(f"one statement      {seconds:>10.1f} s {cpu:>10.1f} CPU s")
+    floor, whole = runs
+    print(f"statement {what}".ljust(22) + f"{seconds:>7.1f} s {cpu:>10.1f} CPU s")
     print(f"ratio              {(whole.seconds - floor.seconds) / seconds:>10.2f}")
     print(f"ratio of CPU time  {(whole.cpu_seconds - floor.cpu_seconds) / cpu:>10.2f}")
-    billed = usage_billed(place / f"home-{events}")
-    print(f"billed             {billed:>18,}")
-    if billed != total:
-        sys.exit(f"the statement comes to another total: {total:,}")
+    if statement == BY_LINE:
+        billed = {"": sum(billed.values())}
+    others = {
+        name for name in billed | amounts if billed.get(name) != amounts.get(name)
+    }
+    if others:
+        sys.exit(f"the statement {what} comes to other amounts: {len(others)}")
 
 
 def compare_days(place: Path, events_a_month: int) -> None:
@@ -207,31 +187,19 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def by_hand(landing: Path, place: Path) -> tuple[float, Decimal]:
-    """Seconds and the total of one statement over the landed files."""
-    path = place / "by_hand.duckdb"
-    path.unlink(missing_ok=True)
-    with duckdb.connect(str(path)) as connection:
-        began = time.perf_counter()
-        connection.execute(
-            BY_HAND.format(
-                landing=landing,
-                as_of=EVERYTHING_CAME,
-                emergency=usage_data.EMERGENCY_PRICE,
-            )
-        )
-        seconds = time.perf_counter() - began
-        total = connection.execute("select sum(amount) from bill").fetchone()[0]
-    return seconds, total
-
-
-def usage_billed(home: Path) -> Decimal:
-    """What the published invoices ask for usage."""
+def usage_billed(home: Path) -> dict[str, Decimal]:
+    """What the published invoices ask of each facility for usage."""
     path = home / "published" / "billing.duckdb"
     with duckdb.connect(str(path), read_only=True) as connection:
-        return connection.execute(
-            "select sum(amount) from finance.invoice_lines where meter is not null"
-        ).fetchone()[0]
+        return dict(
+            connection.execute(
+                "select facility_id, sum(parts.amount) "
+                "from finance.invoice_line_facilities as parts "
+                "join finance.invoice_lines as lines "
+                "using (invoice_id, line_number) "
+                "where lines.meter is not null group by all"
+            ).fetchall()
+        )
 
 
 def _print(what: str, run: Run) -> None:
