@@ -6,8 +6,8 @@
 The first lands twelve months of encounters (`usage_data`), bills and issues them in one
 run of the command, and computes the same bill by one statement over the same files, by
 line and by facility (`usage_by_hand`); the time of the command on a thousand events is
-taken off. The second bills day after day:
-a day of 100,000 new events on a history of one month and on one of 36 months.
+taken off. The second bills a day of 100,000 new events on a history of one month and on
+one of 36 months.
 """
 
 import argparse

@@ -27,7 +27,11 @@ _LATEST = """
         where place = 1),
     covered as (
         select contract_id, facility_id
-        from read_csv('{landing}/contracts/contract_facilities.csv')),"""
+        from read_csv('{landing}/contracts/contract_facilities.csv')),
+    usage as (
+        select contract_id, facility_id, occurred_at, class
+        from latest join covered on facility = facility_id
+        where status = 'final' and quantity > 0 and occurred_at is not null),"""
 _TIERS = """
     tiers as (
         select tier, coalesce(lag(up_to) over (order by tier), 0) as above,
@@ -40,9 +44,7 @@ BY_LINE = (
     counted as (
         select contract_id, date_trunc('month', occurred_at)::date as month,
             count(*) as encounter, count(*) filter (class = 'EMER') as emergency
-        from latest join covered on facility = facility_id
-        where status = 'final' and quantity > 0 and occurred_at is not null
-        group by all),
+        from usage group by all),
     reached as (
         select *, sum(encounter) over (partition by contract_id, year(month)
             order by month) - encounter as before
@@ -66,9 +68,7 @@ BY_FACILITY = (
     days as (
         select contract_id, facility_id, occurred_at::date as day,
             count(*) as encounter, count(*) filter (class = 'EMER') as emergency
-        from latest join covered on facility = facility_id
-        where status = 'final' and quantity > 0 and occurred_at is not null
-        group by all),
+        from usage group by all),
     reached as (
         select *, sum(encounter) over (partition by contract_id, year(day)
             order by day, facility_id) as reached

@@ -13,6 +13,26 @@
     )
 {%- endmacro %}
 
+{#-
+Units of the scope charged when a term's count stands at `counted` (U6); `counts` is its
+row of `int_usage_counts`.
+-#}
+{% macro reached(counts, counted) -%}
+    {{ counts }}.reached_before
+    + greatest(
+        {{ counted }}
+        - greatest({{ counts }}.counted_before, {{ counts }}.included_quantity),
+        0
+    )
+{%- endmacro %}
+
+{#- True of what a feed reported that may tell of its silence (G1). -#}
+{% macro is_lately_reported() -%}
+    outcome = 'billable'
+    and service_date >= {{ plus_days(as_of(), -400) }}
+    and service_date < {{ as_of() }}
+{%- endmacro %}
+
 {#- By what a day of units, due or booked, is told from another. -#}
 {% macro hash_of_day() -%}
     {{ whole_hash('facility_id', 'service_date', 'units') }}

@@ -37,6 +37,10 @@ UNREAD = "unreadable"
 _TABLES_OF_FOLDER = {"contracts": CONTRACT_TABLES, "receivables": RECEIVABLE_TABLES}
 _FOLDERS = ("contracts", "usage", "receivables")
 _NO_FILE = "it is no file, or a link that leads to none"
+_NOT_WHOLE = (
+    f"is not what the {PROMISE_SUFFIX} file beside it promises: it may still be on its "
+    "way; land it whole, or mend that file"
+)
 # What a person may leave beside the data to explain it.
 _NOTES = ("readme", "license", "licence", "notice")
 _EXPECTED = (
@@ -73,9 +77,10 @@ class LandedFile:
     problem: str | None = None
 
     @property
-    def is_whole(self) -> bool:
-        """Whether its bytes are those that its sender promised, if any were."""
-        return self.promised in (None, self.content_hash)
+    def refusal(self) -> str | None:
+        """Why no row of it is taken: its problem, or that more of it was promised."""
+        is_whole = self.promised in (None, self.content_hash)
+        return self.problem or (None if is_whole else _NOT_WHOLE)
 
     @property
     def is_unchanged(self) -> bool:

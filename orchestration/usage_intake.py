@@ -24,11 +24,6 @@ from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
 from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
 
-_NOT_WHOLE = (
-    "is not what the .sha256 file beside it promises: it may still be on its way; land "
-    "it whole, or mend that file"
-)
-
 
 @dataclass
 class UsageIntake:
@@ -372,9 +367,8 @@ class _Loader:
     def _whole(self, feed: Feed, files: list[LandedFile]) -> list[LandedFile]:
         whole = []
         for file in files:
-            problem = file.problem or (None if file.is_whole else _NOT_WHOLE)
-            if problem:
-                self._fail(feed, file, UnreadableFile(problem))
+            if file.refusal:
+                self._fail(feed, file, UnreadableFile(file.refusal))
             else:
                 whole.append(file)
         return whole

@@ -173,7 +173,7 @@ def test_what_is_no_file_is_named_and_never_opened(tmp_path):
         # Nobody writes to it: to open it would be to wait for ever.
         os.mkfifo(tmp_path / "usage" / pipe)
     files = feed_files(tmp_path)
-    assert [(file.name, file.is_whole) for file in files["vendor"]] == [
+    assert [(file.name, file.refusal is None) for file in files["vendor"]] == [
         ("usage/vendor/b.csv", False),
         ("usage/vendor/may/a.csv", True),
     ]

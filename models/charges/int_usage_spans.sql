@@ -25,29 +25,37 @@ days as (
 
 counted as (
     select
-        days.*,
-        counts.version_start,
-        counts.pricing_model,
-        counts.included_quantity,
-        counts.is_committed,
-        counts.reached_before
-        - greatest(counts.counted_before - counts.included_quantity, 0) as reached_else,
-        counts.counted_before + sum(days.units) over (
-            partition by days.line_id, days.service_from order by days.service_date
-        ) as counted
+        days.line_id,
+        days.service_from,
+        days.service_date,
+        days.units,
+        counts.counted_before + sum(days.units) over term as counted
     from days
     inner join counts
         on days.line_id = counts.line_id and days.service_from = counts.service_from
+    window term as (
+        partition by days.line_id, days.service_from order by days.service_date
+    )
 ),
 
 placed as (
     select
-        *,
-        counted - units as counted_before,
-        reached_else + greatest(counted - units - included_quantity, 0)
-            as reached_before,
-        reached_else + greatest(counted - included_quantity, 0) as reached
+        counted.line_id,
+        counted.service_from,
+        counted.service_date,
+        counted.counted,
+        counted.counted - counted.units as counted_before,
+        counts.version_start,
+        counts.pricing_model,
+        counts.included_quantity,
+        counts.is_committed,
+        {{ reached('counts', 'counted.counted - counted.units') }} as reached_before,
+        {{ reached('counts', 'counted.counted') }} as reached
     from counted
+    inner join counts
+        on
+            counted.line_id = counts.line_id
+            and counted.service_from = counts.service_from
 ),
 
 crossed as (

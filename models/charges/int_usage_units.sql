@@ -97,15 +97,7 @@ select
             least(counted.units, counted.counted - counts.included_quantity), 0
         ) as decimal(18, 4)
     ) as charged_units,
-    cast(
-        counts.reached_before
-        + greatest(
-            counted.counted
-            - greatest(counts.counted_before, counts.included_quantity),
-            0
-        )
-        as decimal(18, 4)
-    ) as reached
+    cast({{ reached('counts', 'counted.counted') }} as decimal(18, 4)) as reached
 from counted
 inner join counts
     on

@@ -11,10 +11,7 @@ usage as not materialized (
         service_date,
         events
     from {{ ref('attributed_usage') }}
-    where
-        outcome = 'billable'
-        and service_date >= {{ plus_days(as_of(), -400) }}
-        and service_date < {{ as_of() }}
+    where {{ is_lately_reported() }}
 ),
 
 -- Of a facility that is silent in one feed the others tell too.

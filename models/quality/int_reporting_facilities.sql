@@ -9,10 +9,7 @@ usage as (
         facility_id,
         {{ days_between('service_date', as_of()) }} as days_ago
     from {{ ref('attributed_usage') }}
-    where
-        outcome = 'billable'
-        and service_date >= {{ plus_days(as_of(), -400) }}
-        and service_date < {{ as_of() }}
+    where {{ is_lately_reported() }}
 )
 
 select
