@@ -55,7 +55,9 @@ it does not hold (`is_to_make`). A table of other columns, or a full refresh, be
 empty. Each run of months, of three at most, is a statement with its first and last
 month written into it: these the engine takes to where rows are read, past joins that a
 subquery does not pass, so that no other month is read. Of more months at once, groups
-of tens of millions of rows would spill, and take half as long again.
+of tens of millions of rows would spill, and take half as long again. Of many, the last
+two are a run: late events will touch them again, and rows that go together lie
+together, else the engine writes anew what lies beside them.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -79,11 +81,14 @@ of tens of millions of rows would spill, and take half as long again.
     {%- set standing = [] -%}
     {%- set runs = [] -%}
     {%- set last = namespace(stands=true) -%}
-    {%- for month, stands in run_query(standing_months(months)).rows -%}
+    {%- set rows = run_query(standing_months(months)).rows -%}
+    {%- set to_make = rows | rejectattr(1) | list -%}
+    {%- for month, stands in rows -%}
         {%- set day = "date '" ~ month ~ "'" -%}
+        {%- set is_full = last.stands or runs[-1] | length == 3 -%}
         {%- if stands -%}
             {%- do standing.append(day) -%}
-        {%- elif last.stands or runs[-1] | length == 3 -%}
+        {%- elif is_full or to_make | length > 3 and month == to_make[-2][0] -%}
             {%- do runs.append([day]) -%}
         {%- else -%}
             {%- do runs[-1].append(day) -%}
