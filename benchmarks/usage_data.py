@@ -63,34 +63,35 @@ def write_landing(
             _copy(connection, f"date_trunc('month', received_at) = '{month}'", path)
 
 
-def write_day(landing: Path, size: Size, events: int) -> None:
-    """Write what is received on the day after LAST_DAY: so many events, of which one in
-    fifty is up to two months late and one in a hundred is sent again.
+def write_days(folder: Path, size: Size, events: int, days: list[date]) -> None:
+    """Write what is received on each of some days after LAST_DAY: so many events, of
+    which one in fifty is up to two months late and one in a hundred is sent again.
     """
+    folder.mkdir()
     with duckdb.connect() as connection:
         _make_events(connection, size)
-        connection.execute(f"""
-            create view day_events as
-            select * exclude (place, facility_no, number) replace (
-                md5('day' || event_id)::uuid as event_id,
-                (timestamp '2026-01-01' - case when place % 50 = 0
-                    then to_hours((place * 13 % 1440)::integer)
-                    else to_hours((place % 48)::integer) end) as occurred_at,
-                timestamp '2026-01-01' + to_seconds(place % 86400) as received_at)
-            from (select *, row_number() over (order by event_id) as place from (
-                from events where occurred_at >= '2025-12-01'
-                order by event_id limit {events}))
-            where place % 100 <> 1
-            union all
-            select * exclude (facility_no, number)
-                replace (timestamp '2026-01-01 12:00:00' as received_at)
-            from (from events where occurred_at >= '2025-11-05'
-                order by event_id desc limit {events // 100})""")
-        path = landing / "usage" / "ehr" / "2026-01-01.parquet"
-        connection.execute(
-            f"copy (from day_events order by received_at, event_id) to '{path}' "
-            "(format parquet)"
-        )
+        for day in days:
+            connection.execute(f"""
+                create or replace view day_events as
+                select * exclude (place, facility_no, number) replace (
+                    md5('{day}' || event_id)::uuid as event_id,
+                    (timestamp '{day}' - case when place % 50 = 0
+                        then to_hours((place * 13 % 1440)::integer)
+                        else to_hours((place % 48)::integer) end) as occurred_at,
+                    timestamp '{day}' + to_seconds(place % 86400) as received_at)
+                from (select *, row_number() over (order by event_id) as place from (
+                    from events where occurred_at >= '2025-12-01'
+                    order by event_id limit {events}))
+                where place % 100 <> 1
+                union all
+                select * exclude (facility_no, number)
+                    replace (timestamp '{day} 12:00:00' as received_at)
+                from (from events where occurred_at >= '2025-11-05'
+                    order by md5('{day}' || event_id) limit {events // 100})""")
+            connection.execute(
+                "copy (from day_events order by received_at, event_id) "
+                f"to '{folder / f'{day}.parquet'}' (format parquet)"
+            )
 
 
 def _copy(connection: duckdb.DuckDBPyConnection, where: str, path: Path) -> None:
