@@ -128,6 +128,36 @@ def test_only_months_that_changed_are_made_again(usage: Usage) -> None:
     assert usage.remade(date(2026, 4, 5)) == {march}
 
 
+def test_many_months_are_made_three_at_a_time_and_the_last_two_apart(
+    usage: Usage,
+) -> None:
+    usage.land(
+        "ehr/1.csv",
+        *(
+            f"{month},encounter,clinic-north,,2026-0{month}-10,2026-0{month}-11,1,final,"
+            for month in range(1, 7)
+        ),
+    )
+    made = usage.build(date(2026, 6, 30))
+    assert usage.read() == [
+        "date '2026-01-01' to date '2026-03-01'",
+        "date '2026-04-01' to date '2026-04-01'",
+        "date '2026-05-01' to date '2026-06-01'",
+    ]
+    days = [row[3] for row in made["restricted.billable_usage"]]
+    assert sorted(days) == [date(2026, month, 10) for month in range(1, 7)]
+    # Three months together are one run.
+    usage.land(
+        "ehr/2.csv",
+        *(
+            f"late-{month},encounter,clinic-north,,2026-0{month}-10,2026-07-01,1,final,"
+            for month in (4, 5, 6)
+        ),
+    )
+    usage.build(date(2026, 7, 1))
+    assert usage.read() == ["date '2026-04-01' to date '2026-06-01'"]
+
+
 def test_rows_that_another_engine_hashed_are_hashed_anew(usage: Usage) -> None:
     usage.land("ehr/1.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-11,1,final,")
     usage.land("ehr/2.csv", "a,encounter,clinic-north,,2026-01-10,2026-01-12,1,final,")
