@@ -112,22 +112,22 @@ def compare_days(place: Path, events_a_month: int) -> None:
     took = {1: [], 36: []}
     for months in took:
         size = Size(events_a_month * months, months)
-        landing, later = place / f"landing-{months}", place / f"days-{months}"
+        landing, home = place / f"landing-{months}", place / f"home-{months}"
+        later = place / f"days-{months}"
         if not later.exists():
             usage_data.write_landing(landing, size, days[0])
             usage_data.write_days(later, size, 100_000, days)
         for day in days:
             (landing / _EHR / f"{day}.parquet").unlink(missing_ok=True)
-        shutil.rmtree(place / f"home-{months}", ignore_errors=True)
-        history = bill(landing, place / f"home-{months}", LAST_DAY)
-        _print(f"history of {months}", history)
+        shutil.rmtree(home, ignore_errors=True)
+        _print(f"history of {months}", bill(landing, home, LAST_DAY))
     for day in days:
         for months, seconds in took.items():
-            landing = place / f"landing-{months}"
+            landing, home = place / f"landing-{months}", place / f"home-{months}"
             shutil.copy(place / f"days-{months}" / f"{day}.parquet", landing / _EHR)
             # Else the machine would still be writing what came before.
             os.sync()
-            run = bill(landing, place / f"home-{months}", day)
+            run = bill(landing, home, day)
             _print(f"{day} on {months}", run)
             seconds.append(run.seconds)
         print(f"ratio              {took[36][-1] / took[1][-1]:>10.2f}")

@@ -55,9 +55,9 @@ it does not hold (`is_to_make`). A table of other columns, or a full refresh, be
 empty. Each run of months, of three at most, is a statement with its first and last
 month written into it: these the engine takes to where rows are read, past joins that a
 subquery does not pass, so that no other month is read. Of more months at once, groups
-of tens of millions of rows would spill, and take half as long again. Of many, the last
-two are a run: late events will touch them again, and rows that go together lie
-together, else the engine writes anew what lies beside them.
+of tens of millions of rows would spill, and take half as long again. Of more than three
+the last two are a run: late events touch them again, and rows that are deleted together
+are to lie together, else the engine writes anew what lies beside them.
 -#}
 {% materialization by_month, adapter="duckdb", supported_languages=["sql"] %}
     {%- set target_relation = this.incorporate(type="table") -%}
@@ -85,10 +85,10 @@ together, else the engine writes anew what lies beside them.
     {%- set to_make = rows | rejectattr(1) | list -%}
     {%- for month, stands in rows -%}
         {%- set day = "date '" ~ month ~ "'" -%}
-        {%- set is_full = last.stands or runs[-1] | length == 3 -%}
+        {%- set begins_last_two = to_make | length > 3 and month == to_make[-2][0] -%}
         {%- if stands -%}
             {%- do standing.append(day) -%}
-        {%- elif is_full or to_make | length > 3 and month == to_make[-2][0] -%}
+        {%- elif last.stands or runs[-1] | length == 3 or begins_last_two -%}
             {%- do runs.append([day]) -%}
         {%- else -%}
             {%- do runs[-1].append(day) -%}
