@@ -39,8 +39,10 @@ _ACTIONS = {
     "explain": (TOKENS,),
     "extract": (TOKENS,),
     "extract_begun": (TOKENS,),
-    "key_rotation": (TOKENS,),
+    # New tokens are made from the landed files.
+    "key_rotation": (RAW, TOKENS),
     "purge": (TOKENS,),
+    "purge_preview": (TOKENS,),
 } | dict.fromkeys(
     (
         *("issue", "keep", "publish", "publish_to", "invoice", "statement", "dun"),
@@ -53,7 +55,6 @@ _ACTIONS = {
             "refusal",
             "interruption",
             "recovered",
-            "purge_preview",
         ),
     ),
     (),

@@ -103,6 +103,21 @@ def test_what_reads_nothing_of_a_patient_reached_nobody(home: Home) -> None:
     assert individuals(home) == {"hill": 1, "lakeside": 3}
 
 
+@pytest.mark.parametrize(
+    ("action", "target", "classes"),
+    [
+        # New tokens are made of the identifiers as they were sent.
+        ("key_rotation", "token", [RAW, TOKENS]),
+        ("purge_preview", "usage", [TOKENS]),
+    ],
+)
+def test_no_less_than_what_an_action_reads_is_told_HP_20(
+    home: Home, action: str, target: str, classes: list[str]
+) -> None:
+    log(home, action, target)
+    assert breach(home, *EVER).classes == classes
+
+
 def test_letters_that_went_out_reached_no_patient(home: Home) -> None:
     for event in notices.EVENTS:
         log(home, f"notice_{event}", "INV-2026-000001-1", customers=["hill"])
