@@ -20,6 +20,8 @@ from orchestration.audit import AuditLog
 from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys
+from orchestration.landed_files import discreet_name
+from orchestration.notices import EVENTS
 from orchestration.warehouse import open_files
 
 RAW = "raw files: whatever the clinical systems sent, names and identifiers included"
@@ -37,12 +39,15 @@ _ACTIONS = {
     "explain": (TOKENS,),
     "extract": (TOKENS,),
     "extract_begun": (TOKENS,),
-    "key_rotation": (TOKENS,),
+    # New tokens are made from the landed files.
+    "key_rotation": (RAW, TOKENS),
     "purge": (TOKENS,),
+    "purge_preview": (TOKENS,),
 } | dict.fromkeys(
     (
         *("issue", "keep", "publish", "publish_to", "invoice", "statement", "dun"),
-        *("send", "notice", "post", "backup", "restore", "access", "access_report"),
+        *("backup", "restore", "access", "access_report"),
+        *(f"notice_{event}" for event in EVENTS),
         *(
             "verify",
             "breach",
@@ -50,7 +55,6 @@ _ACTIONS = {
             "refusal",
             "interruption",
             "recovered",
-            "purge_preview",
         ),
     ),
     (),
@@ -58,6 +62,7 @@ _ACTIONS = {
 _ENCRYPTED = (
     "secured: AES-256-GCM, while the key in keys/ or the environment was not taken too"
 )
+_UNKNOWN = "something unknown"
 # What can be lost as a thing: what it holds of patients, and whether it is readable.
 PLACES = {
     "warehouse.duckdb": ((TOKENS,), _ENCRYPTED),
@@ -94,6 +99,8 @@ class Breach:
     classes: list[str] = field(default_factory=list)
     secured: str = ""
     customers: list[Reached] = field(default_factory=list)
+    # What the log calls the object: a usage file's own name may tell of a patient.
+    noted: str | None = None
 
     @property
     def individuals(self) -> int:
@@ -128,7 +135,7 @@ def breach(
         _assess(found, home, log)
         log.append(
             "breach",
-            target or actor or "everything",
+            found.noted or actor or "everything",
             detail={
                 "period": [first.isoformat(), last.isoformat()],
                 "by": actor,
@@ -150,6 +157,10 @@ def _assess(found: Breach, home: Home, log: AuditLog) -> None:
         named = None if limit.is_known or place else found.target
         rows = audit_log.search(log, found.actor, None, named, found.first, found.last)
         found.done = Counter((row["actor"], row["action"]) for row in rows)
+        found.noted = limit.noted
+        if found.target and found.noted is None:
+            # What nothing is called by is not put down: it may be anything.
+            found.noted = found.target if place or rows else _UNKNOWN
         if place is not None:
             found.classes, found.secured = list(place[0]), place[1]
         else:
@@ -169,11 +180,12 @@ def _assess(found: Breach, home: Home, log: AuditLog) -> None:
 
 @dataclass
 class _Limit:
-    """Which rows are meant: None is all."""
+    """Which rows are meant: None is all. `noted` is what the log calls them."""
 
     customers: list[str] | None = None
     feed: str | None = None
     files: list[str] | None = None
+    noted: str | None = None
 
     @property
     def is_known(self) -> bool:
@@ -192,17 +204,21 @@ def _warehouse(home: Home) -> Iterator[duckdb.DuckDBPyConnection | None]:
 
 def _limit(connection: duckdb.DuckDBPyConnection, target: str) -> _Limit:
     if _one(connection, "raw.customers where customer_id = $1", target):
-        return _Limit(customers=[target])
+        return _Limit(customers=[target], noted=target)
     if _one(connection, "raw.usage_files where feed = $1", target):
-        return _Limit(feed=target)
+        return _Limit(feed=target, noted=target)
     # A name, or how logs call the file: its feed and the first of its hash.
     files = connection.execute(
-        "select distinct file_id from raw.usage_files where $1 in "
+        "select distinct concat('usage/', feed, '/'), file_id from raw.usage_files "
+        "where $1 in "
         "(source_file, file_id, concat('usage/', feed, '/', file_id[:12]), "
         "concat(feed, '/', file_id[:12]))",
         [target],
     ).fetchall()
-    return _Limit(files=[file_id for (file_id,) in files] or None)
+    if not files:
+        return _Limit()
+    noted = ", ".join(sorted(discreet_name(*file) for file in files))
+    return _Limit(files=[file_id for _, file_id in files], noted=noted)
 
 
 def _one(connection: duckdb.DuckDBPyConnection, rows: str, value: str) -> bool:

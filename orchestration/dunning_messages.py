@@ -3,6 +3,7 @@
 Nothing here reads usage: a message holds what an invoice or a statement shows.
 """
 
+import hashlib
 import re
 import textwrap
 from collections.abc import Sequence
@@ -48,8 +49,14 @@ class Letter:
 
     @property
     def file_name(self) -> str:
-        """A name in the outbox that tells what it is, whatever an id holds."""
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", self.notices[0].notice_id)[:100]
+        """A name in the outbox that tells what it is, whatever an id holds.
+
+        Ids that differ in what a name can't hold have names that differ by a digest.
+        """
+        notice_id = self.notices[0].notice_id
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "_", notice_id)[:100]
+        if plain != notice_id:
+            plain += f"-{hashlib.sha256(notice_id.encode()).hexdigest()[:8]}"
         return f"{self.as_of}-{plain}.eml"
 
 

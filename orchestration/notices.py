@@ -17,6 +17,7 @@ from orchestration.ledger_chain import append_record, next_number
 
 APPROVED, SENT, HANDED_OVER = "approved", "sent", "handed_over"
 FAILED, SEEN = "failed", "seen"
+EVENTS = (APPROVED, SENT, HANDED_OVER, FAILED, SEEN)
 
 
 @dataclass(frozen=True)

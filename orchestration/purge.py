@@ -39,11 +39,13 @@ from orchestration.warehouse import open_files
 
 @dataclass
 class Purge:
-    """What was purged, or would be; `landed` are files that still lie there."""
+    """What was purged, or would be; `landed` are files that still lie there, each by
+    its own name and by what logs call it.
+    """
 
     plan: Plan
     reports: list[Path] = field(default_factory=list)
-    landed: list[str] = field(default_factory=list)
+    landed: dict[str, str] = field(default_factory=dict)
     number: int | None = None
     head: str = ""
 
@@ -191,21 +193,23 @@ def _old_reports(home: Home, before: date) -> list[Path]:
     return found
 
 
-def _still_landed(landing: Path, planned: Plan) -> list[str]:
-    """Names of purged files that still lie in the landing directory."""
+def _still_landed(landing: Path, planned: Plan) -> dict[str, str]:
+    """Purged files that still lie in the landing directory."""
     if not landing.is_dir() or not any(landing.iterdir()):
-        return []
+        return {}
     gone = {(file.feed, file.file_id) for file in planned.purged}
-    return [
-        file.name
+    return {
+        file.name: file.discreet_name
         for feed, files in feed_files(landing).items()
         for file in files
         if (feed, file.content_hash) in gone
-    ]
+    }
 
 
-def told(found: Purge) -> list[str]:
-    """A purge or its preview as lines of text, for a person at the terminal."""
+def told(found: Purge, is_terminal: bool = True) -> list[str]:
+    """A purge or its preview as lines of text; names of usage files, which may tell of
+    a patient, for a person at the terminal alone.
+    """
     purged = found.plan.purged
     rows = sum(file.rows for file in purged)
     done = found.number is not None
@@ -227,7 +231,8 @@ def told(found: Purge) -> list[str]:
         ]
     if found.landed and done:
         lines += ["Delete them from the landing directory; no run reads them again:"]
-        lines += [f"  {name}" for name in found.landed]
+        names = found.landed if is_terminal else found.landed.values()
+        lines += [f"  {name}" for name in names]
     if not done:
         lines += ["Nothing was deleted: to do it, say --delete"]
     return lines

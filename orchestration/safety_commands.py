@@ -214,7 +214,8 @@ def purge(
     from orchestration.purge import told as in_words
 
     with stopped_in_words():
-        print("\n".join(in_words(do(Home(home), day, delete, landing))))
+        done = do(Home(home), day, delete, landing)
+    print("\n".join(in_words(done, sys.stdout.isatty())))
 
 
 @app.command()

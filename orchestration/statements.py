@@ -114,7 +114,7 @@ def _document(customer: Row, seller: Any, rows: Any, as_of: date) -> Iterator[st
         "where disputes.customer_id = $1 and state = 'open' "
         "order by opened_on, dispute_id"
     )
-    found = {row["currency"] for row in (*open_items, *receipts)}
+    found = {row["currency"] for row in (*open_items, *receipts, *disputes)}
     for currency in sorted(found) or [None]:
         yield from _account(
             currency,

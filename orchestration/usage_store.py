@@ -97,8 +97,9 @@ def check_token_key(connection: duckdb.DuckDBPyConnection, key_id: str) -> None:
         raise BillingError(
             f"The token key (id {key_id}) is not the one that the warehouse's patient "
             f"tokens were made with (id {others[0][0]}). Give that key by "
-            "BILLING_TOKEN_KEY or keys/, or remove warehouse.duckdb to load all usage "
-            "anew."
+            "BILLING_TOKEN_KEY or keys/; if a change of it was cut short, finish it "
+            "with `billing keys rotate token`; or remove warehouse.duckdb to load all "
+            "usage anew."
         )
 
 

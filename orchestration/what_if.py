@@ -199,17 +199,20 @@ def _today(home: Home) -> LastRun:
 
 @contextmanager
 def _copy(home: Home) -> Iterator[Home]:
-    """A copy of warehouse, ledger and audit log with the same keys, then removed."""
+    """A copy of warehouse, ledger and audit log, then removed.
+
+    Its keys are those of the home itself: a crash must leave no other files of them.
+    """
     for left in home.work.glob(f"{_COPIED}*"):
         shutil.rmtree(left)
     with tempfile.TemporaryDirectory(prefix=_COPIED, dir=home.work) as directory:
         copy = Home(directory)
+        copy.keys.symlink_to(home.keys, target_is_directory=True)
         copy.create()
         for mine, theirs in (
             (home.warehouse, copy.warehouse),
             (home.ledger, copy.ledger),
             (home.audit, copy.audit),
-            *((key, copy.keys / key.name) for key in home.keys.iterdir()),
         ):
             if mine.exists():
                 shutil.copy2(mine, theirs)

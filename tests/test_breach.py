@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from conftest import billing
 
+from orchestration import notices
 from orchestration.audit import AuditLog
 from orchestration.breach import RAW, TOKENS, Reached, breach
 from orchestration.breach_report import clocks, in_words
 from orchestration.errors import BillingError, UsageError
+from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.usage_intake import load_usage
@@ -101,6 +103,29 @@ def test_what_reads_nothing_of_a_patient_reached_nobody(home: Home) -> None:
     assert individuals(home) == {"hill": 1, "lakeside": 3}
 
 
+@pytest.mark.parametrize(
+    ("action", "target", "classes"),
+    [
+        # New tokens are made of the identifiers as they were sent.
+        ("key_rotation", "token", [RAW, TOKENS]),
+        ("purge_preview", "usage", [TOKENS]),
+    ],
+)
+def test_no_less_than_what_an_action_reads_is_told_HP_20(
+    home: Home, action: str, target: str, classes: list[str]
+) -> None:
+    log(home, action, target)
+    assert breach(home, *EVER).classes == classes
+
+
+def test_letters_that_went_out_reached_no_patient(home: Home) -> None:
+    for event in notices.EVENTS:
+        log(home, f"notice_{event}", "INV-2026-000001-1", customers=["hill"])
+    found = breach(home, *EVER)
+    assert len(found.done) == 5
+    assert found.customers == [] and found.classes == []
+
+
 def test_actor_and_days_limit_what_was_done(home: Home) -> None:
     log(home, "run")
     assert individuals(home, actor="nobody") == {}
@@ -172,6 +197,29 @@ def test_hhs_from_500_media_above_500_HP_21(
     text = "\n".join(clocks(DAY, [Reached("hill", "Hill", individuals, "")]))
     assert ("with individuals  hill: HHS" in text) is hhs_with_individuals
     assert ("media too, if more than 500 live in one State" in text) is media
+
+
+@pytest.mark.parametrize(
+    ("target", "noted"),
+    [
+        ("lakeside", "lakeside"),
+        ("lab", "lab"),
+        ("landing", "landing"),
+        ("INV-2026-000001", "INV-2026-000001"),
+        # By its own name a file may tell of a patient; so may what nobody knows.
+        ("usage/lab/march.csv", "usage/lab/{hash}"),
+        ("Jane Doe.csv", "something unknown"),
+    ],
+)
+def test_the_log_calls_a_file_by_its_hash_and_keeps_no_unknown_word_HP_1(
+    home: Home, target: str, noted: str
+) -> None:
+    log(home, "explain", "INV-2026-000001", customers=["hill"])
+    breach(home, *EVER, target=target)
+    row = list(AuditLog(home.audit).rows())[-1]
+    landed = home.path.parent / "landing/usage/lab/march.csv"
+    assert row["object"] == noted.format(hash=file_digest(landed)[:12])
+    assert "march.csv" not in str(row) and "Jane" not in str(row)
 
 
 def test_the_command_leaves_a_row_and_says_what_it_cant_know(

@@ -30,7 +30,7 @@ from dunning_book import (
 )
 from mailbox_server import Mailbox, running_server
 
-from orchestration import notices
+from orchestration import notices, statements
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
@@ -386,3 +386,21 @@ def test_a_statement_shows_what_is_open_and_what_came(
     assert CLINIC not in text
     with pytest.raises(BillingError, match="there is no customer nobody"):
         billing("statement", "nobody", "--home", story.home.path)
+
+
+def test_a_dispute_is_on_the_statement_though_its_invoice_was_paid_long_ago() -> None:
+    dispute = {"dispute_id": "d1", "invoice_number": CLINIC, "currency": "USD"}
+    dispute |= {"opened_on": date(2026, 2, 9), "amount": Decimal("40.00")}
+    customer = {"customer_id": "clinic", "bill_to_name": "Clinic"}
+
+    def rows(sql: str, *values: object) -> list[dict[str, Any]]:
+        found = dispute | {"line_number": None}
+        return [found] if "from finance.disputes" in sql else []
+
+    lines = statements._document(
+        customer | {"bill_to_address": None}, None, rows, date(2026, 9, 1)
+    )
+    shown = [" ".join(line.split()) for line in lines]
+    assert "In dispute" in shown
+    assert f"2026-02-09 d1: {CLINIC} 40.00 USD" in shown
+    assert "Balance of the account 0.00 USD" in shown

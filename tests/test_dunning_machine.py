@@ -159,7 +159,9 @@ def machine(models: dict[str, tuple[str, str]]) -> type[RuleBasedStateMachine]:
             if data.draw(st.booleans()):
                 amount = of.amount
             name, reference = self.name("R"), of.name if names else None
-            receipt = (name, PAYMENT, of.customer, -amount, self.before(back), None)
+            # Some say which invoice is not paid now.
+            number = data.draw(st.sampled_from((None, of.number)))
+            receipt = (name, PAYMENT, of.customer, -amount, self.before(back), number)
             self.receive(Receipt(*receipt, of.currency, reference))
 
         def payments(self) -> list[Receipt]:

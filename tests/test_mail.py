@@ -294,6 +294,18 @@ def test_no_template_limits_service_or_data_HP22() -> None:
             assert threat not in words, path.name
 
 
+def test_no_message_takes_the_file_of_another_in_the_outbox() -> None:
+    ids = [
+        *("dispute-D_1", "dispute-D/1", "dispute-D 1", "dispute-D#1"),
+        *("dispute-" + "9" * 120, "dispute-" + "9" * 121),
+    ]
+    names = [letter(notice_id=one).file_name for one in ids]
+    assert len(set(names)) == len(ids)
+    assert names[0] == "2026-02-09-dispute-D_1.eml"
+    assert all(name.startswith("2026-02-09-dispute-") for name in names)
+    assert not any("/" in name or len(name) > 130 for name in names)
+
+
 def test_attached_text_is_read_as_written() -> None:
     one = message_of(letter(), "billing@seller.example")
     read = message_from_bytes(one.as_bytes(), policy=default)

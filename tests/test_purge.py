@@ -192,6 +192,9 @@ def test_the_certificate_is_in_ledger_and_log(purged: Purged) -> None:
         "2023-01.csv",
         "2023-02.csv",
     }
+    assert "  usage/lake/2023-01.csv" in told(purged.done)
+    # What is no terminal may be kept.
+    assert "2023-01.csv" not in "\n".join(told(purged.done, is_terminal=False))
 
 
 def test_a_purge_and_a_full_rebuild_change_no_amount_C8(purged: Purged) -> None:

@@ -140,7 +140,7 @@ def test_the_next_load_takes_the_new_key_and_refuses_the_old(
 
 
 def test_cut_short_after_the_tokens_it_is_finished(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+    home: Home, landing: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = keys.given(home, "token")
 
@@ -154,6 +154,11 @@ def test_cut_short_after_the_tokens_it_is_finished(
     assert keys.given(home, "token") == old
     waiting = keys.read(rotation.next_file(home, "token"))
     assert stored(home)["1"][0] == token(waiting, "lakeside", "p1")
+    with (
+        open_files(home, Keys.of(home)) as connection,
+        pytest.raises(BillingError, match="finish it with `billing keys rotate token`"),
+    ):
+        load_usage(connection, landing, AS_OF, old)
     rotate_token(home)
     assert keys.given(home, "token") == waiting
     assert stored(home)["1"][0] == token(waiting, "lakeside", "p1")

@@ -22,7 +22,13 @@ from orchestration.ledger import closed_through
 from orchestration.project import PROJECT_DIR
 from orchestration.run import Settings, run_billing
 from orchestration.warehouse import open_files
-from orchestration.what_if import Change, Comparison, print_comparison, what_if
+from orchestration.what_if import (
+    Change,
+    Comparison,
+    _copy,
+    print_comparison,
+    what_if,
+)
 
 APRIL, MAY = date(2026, 4, 1), date(2026, 5, 1)
 
@@ -73,6 +79,18 @@ def test_other_terms_beside_todays(home: Path, dearer: Path) -> None:
     assert len(compared.revenue) == 9
     assert {change.difference for change in compared.revenue[1:]} == {D(27)}
     assert contents(home) == before
+
+
+def test_a_copy_cut_short_leaves_no_key_HP_10(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    home.create()
+    keys = Keys.of(home)
+    with _copy(home) as copy:
+        assert Keys.of(copy) == keys
+        written = [path for path in copy.path.rglob("*") if path.is_file()]
+        assert not any(path.parent.name == "keys" for path in written)
+    assert not copy.path.exists()
+    assert Keys.of(home) == keys
 
 
 def test_other_models_name_the_customers_and_the_cause(

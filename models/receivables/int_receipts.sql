@@ -50,7 +50,8 @@ summed as (
         sum(gone) over (partition by customer_id, currency)
         - sum(returned + kept) over (partition by customer_id, currency) as not_there,
         sum(gone) over (
-            partition by customer_id, currency order by place
+            partition by customer_id, currency
+            order by received_on desc, {{ by_bytes('receipt_id') }} desc
         ) as gone_to_here
     from cash
 ),

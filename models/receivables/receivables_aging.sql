@@ -47,6 +47,8 @@ adjusting_lines as (
         disputes.invoice_number,
         adjustments.invoice_number as adjusting_invoice_number,
         adjustments.line_number,
+        adjustments.contract_id,
+        adjustments.subject,
         adjustments.amount
     from disputes
     inner join lines
@@ -60,18 +62,28 @@ adjusting_lines as (
             and lines.service_start <= adjustments.service_end
             and lines.service_end >= adjustments.service_start
             and adjustments.is_adjustment
+            and disputes.invoice_number <> adjustments.invoice_number
     inner join {{ ref('stg_issued_invoices') }} as issued
         on
             adjustments.invoice_number = issued.invoice_number
-            and disputes.opened_on <= issued.invoice_date
+            and disputes.opened_on <= issued.issued_at
     where disputes.state = 'accepted'
+),
+
+-- What a line was charged more since, as for late usage, was not in dispute.
+adjusted_subjects as (
+    select
+        invoice_number,
+        greatest(-sum(amount), 0) as amount
+    from adjusting_lines
+    group by invoice_number, contract_id, subject
 ),
 
 adjusted as (
     select
         invoice_number,
-        -sum(amount) as amount
-    from adjusting_lines
+        sum(amount) as amount
+    from adjusted_subjects
     group by invoice_number
 ),
 

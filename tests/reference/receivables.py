@@ -256,13 +256,16 @@ class Account:
             for place, line in enumerate(invoice.lines, start=1)
             if d.line in (None, place)
         }
-        made_good -= sum(
-            line.amount
-            for other in self.invoices.values()
-            if other.day >= since
-            for line in other.lines
-            if line.is_adjustment and line.of in disputed
-        )
+        for of in disputed:
+            adjusted = sum(
+                line.amount
+                for other in self.invoices.values()
+                if other.day >= since and other is not invoice
+                for line in other.lines
+                if line.is_adjustment and line.of == of
+            )
+            # What it was charged more since was not in dispute.
+            made_good += max(-adjusted, NOTHING)
         left = sum(map(self.contested, accepted), NOTHING) - made_good
         return max(left, NOTHING)
 

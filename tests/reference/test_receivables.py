@@ -156,6 +156,11 @@ def test_what_was_accepted_stays_out_until_credited_or_adjusted_N4():
     memo = Invoice("2", "d", Decimal(-26), march(9), march(9), lines=adjusted)
     of.invoices["2"] = memo
     assert of.standing(march(9))["1"].accepted == 5
+    # Late usage of the line, 30 more, was not in dispute: all 20 taken back are undone,
+    # and no more than the 25 that are not credited stay out.
+    late = (Line(Decimal(30), "line 2", True),)
+    of.invoices["3"] = Invoice("3", "d", Decimal(30), march(9), march(9), lines=late)
+    assert of.standing(march(9))["1"].accepted == 25
 
 
 def test_entries_of_cash_are_due_less_booked_V4():
