@@ -58,6 +58,9 @@ def _factors(
         yield f"1 × {price(unit_price)}", each
         return
     if model == "package":
+        if package_size is None:
+            # The terms that stand now are of a line that has ended.
+            return
         packages = ceil(Fraction(quantity) / Fraction(package_size))
         words = f"{packages:,} × {price(unit_price)} for {plain(quantity)} in packages"
         yield f"{words} of {plain(package_size)}", packages * each

@@ -233,7 +233,8 @@ def module(book: Book) -> None:
     it.line("portal", pricing_model="flat", unit_price="280")
     by = it.amend("drop", since=2, signed_on="2026-02-10", effective_on="2026-02-15")
     ended = {"status": "ended", "effective_on": "2026-02-15", "amendment_id": by}
-    it.line("portal", since=2, pricing_model="flat", unit_price="280", **ended)
+    # What has ended needs no price.
+    it.line("portal", since=2, pricing_model="flat", **ended)
 
 
 def renewed(book: Book) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from conftest import BilledBook
 
+from orchestration.arithmetic import in_figures
 from orchestration.errors import BillingError
 from orchestration.explain import explain
 from orchestration.home import Home
@@ -127,6 +129,26 @@ def test_a_true_up_that_late_units_change_A2(billed_book: BilledBook) -> None:
     text = explained(billed_book, "shortfall", "2026-03-01", 2)
     assert f"  booked in {booked}, line 1: quantity 40 " in text
     assert "usage file usage/shortfall/step2.csv (new)" in text
+
+
+def test_units_before_a_charge_that_move_its_tiers_U5(billed_book: BilledBook) -> None:
+    # February's units leave tier 1 because of three that came late for January.
+    text = explained(billed_book, "crossing", "2026-04-01", 3)
+    assert "Reversal: scans, tier 1 (1–10), February 2026" in text
+    assert "  crossing-a on 2026-01-20: none booked, 3 due\n" in text
+    assert "usage file usage/crossing/step3.csv (new)" in text
+
+
+def test_a_package_of_a_line_that_has_ended_since_A6() -> None:
+    # An ended row needs no package_size: how many packages were billed is not claimed.
+    line = {
+        **{"amount": Decimal("14.00"), "quantity": Decimal(3)},
+        **{"unit_price": Decimal(7), "reverses": False, "line_type": "usage"},
+        **{"service_start": date(2026, 1, 1), "service_end": date(2026, 1, 31)},
+    }
+    terms = {"model": "package", "tiers": [], "full_days": 31, "cents_step": 1}
+    assert in_figures(line, package_size=Decimal(2), **terms).startswith("2 × 7.00 for")
+    assert in_figures(line, package_size=None, **terms).startswith("14.00: ")
 
 
 def test_a_percentage_names_its_base_R4(billed_book: BilledBook) -> None:

@@ -22,6 +22,7 @@ tiered as (
         versions.version_start,
         versions.pricing_model,
         versions.discount_percent as line_discount,
+        versions.is_active,
         cards.tier,
         coalesce(cards.above, 0) as above,
         coalesce(cards.up_to, {{ unbounded_quantity() }}) as up_to,
@@ -55,6 +56,8 @@ priced as (
         {{ net_price('list_price', 'tier_discount', 'line_discount') }} as unit_price,
         {{ net_price('list_fee', '0', 'line_discount') }} as flat_fee
     from tiered
+    -- What has ended charges nothing and needs no price.
+    where is_active or list_price is not null
 )
 
 select * from priced

@@ -52,8 +52,10 @@ def _changed_days(line: Line) -> Iterator[str]:
     if line.booked["line_type"] != "usage":
         return
     issue = line.header["issue_no"]
+    # Units before it move its tiers.
+    days = line.counted_from, line.days[1]
     was, now = (
-        {_key(row): row["units"] for row in line.units_booked(*line.days, through)}
+        {_key(row): row["units"] for row in line.units_booked(*days, through)}
         for through in (issue - 1, issue)
     )
     for key in sorted(was | now):
@@ -71,7 +73,7 @@ def _changed_inputs(line: Line) -> Iterator[str]:
     found = changed_inputs(
         line.book.connection,
         line.booked["contract_id"],
-        line.days,
+        (line.counted_from, line.days[1]),
         max((row["issue_no"] for row in line.before), default=issue - 1),
         issue,
     )

@@ -45,6 +45,24 @@ class Line:
         return self.booked["service_start"], self.booked["service_end"]
 
     @cached_property
+    def counted_from(self) -> date:
+        """The first day whose units move its amount: where its tiers begin (U5).
+
+        A percentage moves with its base, which counts on the same days.
+        """
+        counted = self.version and (
+            self.version["base_line_id"] or self.version["line_id"]
+        )
+        terms = self.book.row(
+            f"select min(scope_start) as first from {MODELS}.int_usage_terms "
+            "where line_id = $line and service_from <= $last and service_to > $first",
+            line=counted,
+            first=self.days[0],
+            last=self.days[1],
+        )
+        return min(filter(None, (terms["first"], self.days[0])))
+
+    @cached_property
     def version(self) -> Row | None:
         """The terms of its contract line known now that priced it, if there are any.
 

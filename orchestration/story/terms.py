@@ -74,7 +74,8 @@ def terms(line: Line) -> Iterator[str]:
 
 def prices(line: Line) -> Iterator[str]:
     """Its price or the tiers of its rate card, the line's own tier marked."""
-    if not line.version:
+    # A version that has ended may have no price.
+    if not line.version or not line.tiers:
         return
     # Prices without tiers leave a card that is named unread (U6).
     is_tiered = line.version["pricing_model"] in TIERED_MODELS
