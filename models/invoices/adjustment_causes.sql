@@ -1,14 +1,5 @@
--- One row per adjustment of a line that an amendment caused: of several the one signed
--- last.
+-- One row per adjustment that an amendment caused: of several the one signed last.
 with
-
-adjustments as (
-    select
-        *,
-        coalesce(line_id, commitment_id, milestone_id) as subject
-    from {{ ref('unbooked_charges') }}
-    where is_adjustment
-),
 
 amendments as (
     select * from {{ ref('stg_amendments') }}
@@ -22,6 +13,16 @@ issued as (
     inner join {{ ref('stg_issued_invoices') }} as invoices
         on lines.invoice_number = invoices.invoice_number
     group by lines.charge_key
+),
+
+adjustments as (
+    select
+        due.*,
+        coalesce(due.line_id, due.commitment_id, due.milestone_id) as subject,
+        issued.issued_at
+    from {{ ref('unbooked_charges') }} as due
+    left join issued on due.charge_key = issued.charge_key
+    where due.is_adjustment
 ),
 
 -- Amendments after which there is nothing to charge, so that no new charge names them.
@@ -45,9 +46,10 @@ endings as (
 
 replaced as (
     select
-        reversals.charge_key,
+        reversals.*,
         due.charge_key as due_key,
-        due.amendment_id
+        due.amendment_id as due_amendment_id,
+        due.service_end as due_service_end
     from adjustments as reversals
     inner join adjustments as due
         on
@@ -60,12 +62,20 @@ replaced as (
 ),
 
 candidates as (
-    select charge_key, amendment_id
+    select charge_key, due_amendment_id as amendment_id
     from replaced
+    union
+    -- The end is a later one: the charge that was cut by it goes on.
+    select replaced.charge_key, amendments.amendment_id
+    from replaced
+    inner join amendments on replaced.contract_id = amendments.contract_id
+    where
+        replaced.service_end < replaced.due_service_end
+        and replaced.service_end < amendments.new_ends_on
+        and replaced.issued_at < amendments.signed_on
     union
     select reversals.charge_key, endings.amendment_id
     from adjustments as reversals
-    inner join issued on reversals.charge_key = issued.charge_key
     inner join endings
         on
             reversals.contract_id = endings.contract_id
@@ -74,7 +84,7 @@ candidates as (
     inner join amendments
         on
             endings.amendment_id = amendments.amendment_id
-            and issued.issued_at < amendments.signed_on
+            and reversals.issued_at < amendments.signed_on
     where reversals.is_reversal
 ),
 

@@ -1,5 +1,4 @@
--- One row per issued invoice or credit memo with a balance: how old it is, and how much
--- of it is in dispute (N2). All balances add up to the receivable account.
+-- One row per issued document with a balance: how old, and what is in dispute (N2).
 with
 
 open_items as (
