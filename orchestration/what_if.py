@@ -46,9 +46,11 @@ _DUE = """
 # that is open (V3).
 _REVENUE = """
     select customer_id, currency,
-        coalesce(strftime(greatest(revenue_month, (
-            select max(month) + interval 1 month from ledger.book.closings
-        )), '%Y-%m'), 'on hold') as month,
+        case when revenue_month is null then 'on hold' else
+            strftime(greatest(revenue_month, (
+                select max(month) + interval 1 month from ledger.book.closings
+            )), '%Y-%m')
+        end as month,
         sum(amount)
     from warehouse.finance.revenue_schedule
     where status <> 'posted'

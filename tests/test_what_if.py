@@ -12,6 +12,7 @@ from datetime import date
 from decimal import Decimal as D
 from pathlib import Path
 
+import duckdb
 import pytest
 from conftest import BilledBook
 
@@ -23,6 +24,7 @@ from orchestration.project import PROJECT_DIR
 from orchestration.run import Settings, run_billing
 from orchestration.warehouse import open_files
 from orchestration.what_if import (
+    _REVENUE,
     Change,
     Comparison,
     _copy,
@@ -146,6 +148,30 @@ def test_a_run_issues_nothing_above_its_limit(
     with open_files(state, Keys.of(state), read_only=True) as connection:
         assert closed_through(connection) == APRIL
     assert (home / "published" / "billing.duckdb").read_bytes() == published
+
+
+@pytest.mark.parametrize(("closed", "first"), [(None, "2026-02"), (MAY, "2026-06")])
+def test_what_is_on_hold_is_of_no_month_V1(closed: date | None, first: str) -> None:
+    # 5 of February count for the first month that is open; 7 wait for a milestone.
+    with duckdb.connect() as connection:
+        connection.execute("""
+            attach ':memory:' as warehouse; create schema warehouse.finance;
+            attach ':memory:' as ledger; create schema ledger.book;
+            create table ledger.book.closings (month date);
+            create table warehouse.finance.revenue_schedule as
+            from (values
+                ('clinic', 'USD', date '2026-01-01', 'posted', 3.00),
+                ('clinic', 'USD', date '2026-02-01', 'scheduled', 5.00),
+                ('clinic', 'USD', null, 'on_hold', 7.00)
+            ) as schedule(customer_id, currency, revenue_month, status, amount);
+        """)
+        if closed is not None:
+            connection.execute("insert into ledger.book.closings values ($1)", [closed])
+        found = connection.execute(f"from ({_REVENUE}) order by all").fetchall()
+    assert found == [
+        ("clinic", "USD", first, D(5)),
+        ("clinic", "USD", "on hold", D(7)),
+    ]
 
 
 def test_nothing_changes_is_said(capsys: pytest.CaptureFixture[str]) -> None:
