@@ -14,6 +14,7 @@ def add_revenue_book(book: Book) -> None:
         golive,
         quarterly,
         payer,
+        misposted,
         incentive,
         prepaid,
         obliged,
@@ -126,6 +127,19 @@ def payer(book: Book) -> None:
         amount="5",
         reason="write_off",
     )
+
+
+def misposted(book: Book) -> None:
+    """A payment booked for the wrong customer, and one in the wrong currency."""
+    wrong, right = Scenario(book, "misposted"), Scenario(book, "reposted")
+    moved = {"payment_id": "PM", "received_on": "2026-01-10", "amount": "60"}
+    euros = {"payment_id": "PE", "received_on": "2026-01-11", "amount": "40"}
+    payments = "receivables/payments/misposted"
+    book.land(payments, moved | {"customer_id": wrong.name}, until=1)
+    book.land(payments, moved | {"customer_id": right.name}, since=2)
+    book.land(payments, euros | {"customer_id": right.name}, until=1)
+    mended = {"customer_id": right.name, "amount": "37", "currency": "EUR"}
+    book.land(payments, euros | mended, since=2)
 
 
 def incentive(book: Book) -> None:

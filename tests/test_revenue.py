@@ -229,6 +229,29 @@ def test_cash_credits_and_applications_are_entries_V4(billed_book: BilledBook) -
     ) == [(D(215),)]
 
 
+def test_a_payment_of_another_customer_or_currency_is_booked_anew_V4(
+    billed_book: BilledBook,
+) -> None:
+    # 60 of the wrong customer and 40 of dollars are booked in January, which is closed
+    # when the bank mends them; February takes both back whole and books what is right.
+    third = billed_book.closes[3]
+    assert journal(third, "misposted", 1) == [("01-10", "payment", "1010", "2100", 60)]
+    assert journal(third, "misposted", 2) == [("01-10", "payment", "2100", "1010", 60)]
+    assert journal(third, "reposted", 1) == [("01-11", "payment", "1010", "2100", 40)]
+    assert journal(third, "reposted", 2) == [
+        ("01-10", "payment", "1010", "2100", 60),
+        ("01-11", "payment", "1010", "2100", 37),
+        ("01-11", "payment", "2100", "1010", 40),
+    ]
+    assert journal(third, "misposted", 3) == journal(third, "reposted", 3) == []
+    cash = (
+        "select currency, sum(debit - credit) from finance.journal_entries "
+        "where customer_id = $1 and account = '1010' group by currency order by all"
+    )
+    assert third.rows(cash, "misposted") == [("USD", 0)]
+    assert third.rows(cash, "reposted") == [("EUR", 37), ("USD", 60)]
+
+
 def test_published_a_volume_discount_incentive(billed_book: BilledBook) -> None:
     """IFRS 15 Illustrative Examples, Example 24 (ASC 606-10-55-216 to 55-220).
 

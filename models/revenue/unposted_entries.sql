@@ -1,4 +1,5 @@
--- One row per journal entry to book and account: what is due less what is booked (V4).
+-- One row per journal entry to book and account: what is due less what is booked (V4),
+-- by customer and currency, so that what was booked under another is taken back there.
 with
 
 closed as (
@@ -38,6 +39,8 @@ due as (
 ruled as (
     select
         due.source_key,
+        due.customer_id,
+        due.currency,
         due.amount,
         coalesce(own.debit_account, others.debit_account) as debit_account,
         coalesce(own.credit_account, others.credit_account) as credit_account
@@ -49,20 +52,25 @@ ruled as (
 ),
 
 lines as (
-    select source_key, debit_account as account, amount
+    select source_key, customer_id, currency, debit_account as account, amount
     from ruled
     union all
-    select source_key, credit_account as account, -amount as amount
+    select
+        source_key,
+        customer_id,
+        currency,
+        credit_account as account,
+        -amount as amount
     from ruled
     union all
-    select source_key, account, credit - debit as amount
+    select source_key, customer_id, currency, account, credit - debit as amount
     from {{ ref('stg_journal_lines') }}
 ),
 
 differences as (
-    select source_key, account, sum(amount) as amount
+    select source_key, customer_id, currency, account, sum(amount) as amount
     from lines
-    group by source_key, account
+    group by source_key, customer_id, currency, account
     having sum(amount) <> 0
 ),
 
@@ -73,6 +81,7 @@ described as (
         ) }},
         product_id,
         is_booked_by_close,
+        0 as posting_no,
         0 as entries
     from due
     where source_key in (select source_key from differences)
@@ -81,16 +90,20 @@ described as (
         {{ entry_details() }},
         product_id,
         kind in ('recognition', 'unbilled', 'unbilled_reversal') as is_booked_by_close,
+        posting_no,
         count(*) over (partition by source_key) as entries
     from {{ ref('stg_journal_lines') }}
     where source_key in (select source_key from differences)
 ),
 
--- As it is due; what is due no more is as it was booked.
+-- As it is due; what is due no more is as it was booked last.
 latest as (
     select
         *,
-        row_number() over (partition by source_key order by entries) as place,
+        row_number() over (
+            partition by source_key, customer_id, currency
+            order by entries asc, posting_no desc
+        ) as place,
         max(entries) over (partition by source_key) as lines_booked
     from described
 )
@@ -98,7 +111,17 @@ latest as (
 select
     differences.source_key
     || case
-        when latest.lines_booked > 0 then '|' || cast(latest.lines_booked as varchar)
+        when latest.lines_booked > 0
+            then
+                '|'
+                || cast(
+                    latest.lines_booked - 1 + dense_rank() over (
+                        partition by differences.source_key
+                        order by
+                            {{ by_bytes('differences.customer_id') }},
+                            {{ by_bytes('differences.currency') }}
+                    ) as varchar
+                )
         else ''
     end as entry_id,
     {{ entry_details('latest') }},
@@ -110,5 +133,10 @@ select
     greatest({{ month_of('latest.entry_date') }}, closed.open_month)
         as accounting_month
 from differences
-inner join latest on differences.source_key = latest.source_key and latest.place = 1
+inner join latest
+    on
+        differences.source_key = latest.source_key
+        and differences.customer_id = latest.customer_id
+        and differences.currency = latest.currency
+        and latest.place = 1
 cross join closed
