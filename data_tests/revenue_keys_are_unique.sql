@@ -6,7 +6,7 @@
     "int_due_revenue": ["charge_key", "revenue_month"],
     "int_usage_months": ["charge_key", "service_month", "facility_id"],
     "int_billing_entries": ["source_key"],
-    "int_revenue_entries": ["source_key"],
+    "int_revenue_entries": ["source_key", "customer_id"],
     "revenue_schedule": ["charge_key", "revenue_month", "status"],
     "contract_balances": ["contract_id", "month"],
     "remaining_obligations": ["contract_id", "as_of_month"],

@@ -28,30 +28,27 @@ by_month as (
     select
         contract_id,
         month,
+        min(customer_id) as customer_id,
+        min(currency) as currency,
         sum(billed) as billed,
-        sum(recognized) as recognized
+        sum(recognized) as recognized,
+        row_number() over (partition by contract_id order by month) as place
     from moved
     group by contract_id, month
 ),
 
+-- A contract that passes to another customer stays with the first.
 contract_months as (
     select
         firsts.contract_id,
         firsts.customer_id,
         firsts.currency,
         months.month_start as month
-    from (
-        select
-            contract_id,
-            min(customer_id) as customer_id,
-            min(currency) as currency,
-            min(month) as month
-        from moved
-        group by contract_id
-    ) as firsts
+    from by_month as firsts
     inner join {{ ref('calendar_months') }} as months
         on
-            firsts.month <= months.month_start
+            firsts.place = 1
+            and firsts.month <= months.month_start
             and months.month_start <= {{ as_of() }}
 ),
 

@@ -1,5 +1,5 @@
--- One row per entry of recognition, and of unbilled revenue at a month's end, due up to
--- the month that is closed or being closed (V4).
+-- One row per entry and customer, of recognition and of unbilled revenue at a month's
+-- end, due up to the month that is closed or being closed (V4).
 with
 
 months as (
@@ -39,15 +39,28 @@ moved as (
 ),
 
 by_month as (
-    select customer_id, contract_id, currency, month, sum(amount) as amount
+    select
+        contract_id,
+        currency,
+        month,
+        min(customer_id) as customer_id,
+        sum(amount) as amount
     from moved
-    group by customer_id, contract_id, currency, month
+    group by contract_id, currency, month
 ),
 
+-- As contract_balances: of the customer that the contract began with.
 balances as (
     select
-        by_month.*,
+        by_month.contract_id,
+        by_month.currency,
+        by_month.month,
         months.next_month,
+        first_value(by_month.customer_id) over (
+            partition by by_month.contract_id
+            order by by_month.month
+            rows unbounded preceding
+        ) as customer_id,
         sum(by_month.amount) over (
             partition by by_month.contract_id
             order by by_month.month

@@ -106,23 +106,24 @@ latest as (
         ) as place,
         max(entries) over (partition by source_key) as lines_booked
     from described
+),
+
+-- Entries of one source are told apart by how many lines of it were there before.
+numbered as (
+    select
+        *,
+        dense_rank() over (
+            partition by source_key
+            order by {{ by_bytes('customer_id') }}, {{ by_bytes('currency') }}
+        ) - 1 as entries_before
+    from differences
 )
 
 select
     differences.source_key
     || case
-        when latest.lines_booked > 0
-            then
-                '|'
-                || cast(
-                    latest.lines_booked - 1 + dense_rank() over (
-                        partition by differences.source_key
-                        order by
-                            {{ by_bytes('differences.customer_id') }},
-                            {{ by_bytes('differences.currency') }}
-                    ) as varchar
-                )
-        else ''
+        when latest.lines_booked + differences.entries_before = 0 then ''
+        else '|' || cast(latest.lines_booked + differences.entries_before as varchar)
     end as entry_id,
     {{ entry_details('latest') }},
     differences.account,
@@ -132,7 +133,7 @@ select
     latest.is_booked_by_close,
     greatest({{ month_of('latest.entry_date') }}, closed.open_month)
         as accounting_month
-from differences
+from numbered as differences
 inner join latest
     on
         differences.source_key = latest.source_key
