@@ -204,8 +204,9 @@ _TOTALS = {
         group by invoice_number having count(*) > 1""",
     "a number before it is missing": """
         select invoice_number from (
-            select invoice_number, cast(split_part(invoice_number, '-', 3) as bigint)
-                as place, lag(place, 1, 0) over (
+            select invoice_number,
+                try_cast(split_part(invoice_number, '-', 3) as bigint) as place,
+                lag(place, 1, 0) over (
                     partition by split_part(invoice_number, '-', 2) order by place)
                 as place_before
             from ledger.book.invoices)

@@ -136,6 +136,18 @@ def test_a_row_that_was_changed_is_named(home: Home, table: str, seed: int) -> N
     assert any(f"{name}: " in problem for problem in found), (column, found)
 
 
+@pytest.mark.parametrize("table", [t for t in NAMED if "invoice" in t])
+def test_a_number_that_is_none_is_named(home: Home, table: str) -> None:
+    with tampering(home) as ledger:
+        (row,) = some_rows(ledger, table, 1, 1)
+        ledger.execute(
+            f"update {table} set invoice_number = $1 where rowid = $2",
+            [other(row["invoice_number"]), row["rowid"]],
+        )
+    found = problems(home)
+    assert any(f"invoice {row['invoice_number']}" in problem for problem in found)
+
+
 @pytest.mark.parametrize("table", NAMED)
 def test_a_row_that_was_removed_is_named(home: Home, table: str) -> None:
     with tampering(home) as ledger:
