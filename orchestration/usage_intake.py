@@ -145,7 +145,8 @@ class _Loader:
         )
         format_name = format_name or self._format_found(files)
         files = self._whole(feed, self._candidates(files, format_name))
-        landed = {file.content_hash: file for file in reversed(files)}
+        # Under the last of its names: of rows without a mark the last file's hold.
+        landed = {file.content_hash: file for file in files}
         as_now = (format_name, feed.has_phi, feed.time_zone)
         current = {
             file_id
@@ -177,8 +178,8 @@ class _Loader:
         for file_id in landed.keys() & current:
             for before in replaced[file_id]:
                 usage_store.supersede(self.connection, feed.name, before, self.load_no)
-        first = {(file_id, file.name) for file_id, file in landed.items()}
-        usage_store.note_names(self.connection, feed.name, lies, first)
+        last = {(file_id, file.name) for file_id, file in landed.items()}
+        usage_store.note_names(self.connection, feed.name, lies, last)
         new = [
             _Reading(feed, file, tuple(replaced[file_id]))
             for file_id, file in landed.items()
@@ -209,7 +210,7 @@ class _Loader:
             known = usage_store.known_files(self.connection, name)
             again = {
                 file.content_hash: _Reading(feeds.get(name, Feed(name)), file)
-                for file in reversed(files)
+                for file in files
                 if (name, file.content_hash) in mended
             }
             if again:

@@ -187,9 +187,9 @@ def note_names(
     connection: duckdb.DuckDBPyConnection,
     feed: str,
     lies: set[tuple[str, str]],
-    first: set[tuple[str, str]],
+    last: set[tuple[str, str]],
 ) -> None:
-    """Keep names beside the first of each file; an issue may rest on them (C8).
+    """Keep names beside the last of each file; an issue may rest on them (C8).
 
     Both are (file id, name) of what is landed. One that is landed no more stays known.
     """
@@ -202,7 +202,7 @@ def note_names(
         ).fetchall()
         if name in names
     }
-    others = lies - first
+    others = lies - last
     for change, pairs in (
         (_NAME_GONE, before - others),
         (_NAME_NEW, others - before),

@@ -176,16 +176,16 @@ def test_header_only_is_fine(warehouse, landing):
 
 
 def test_a_known_file_is_not_read_again_and_may_be_renamed(warehouse, landing):
-    path = land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n")
-    land(landing, "clinic/z.csv", path.read_bytes())
+    path = land(landing, "clinic/m.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n")
+    land(landing, "clinic/a.csv", path.read_bytes())
     intake = load(warehouse, landing)
     assert (intake.files_read, intake.rows_read) == (1, 1)  # the same content is one
     intake = load(warehouse, landing)
     assert (intake.files_read, intake.files_known, intake.rows_read) == (0, 1, 0)
-    path.rename(path.with_name("b.csv"))
+    path.rename(path.with_name("n.csv"))
     load(warehouse, landing)
     assert warehouse.execute("select source_file from raw.usage_files").fetchall() == [
-        ("usage/clinic/b.csv",)
+        ("usage/clinic/n.csv",)
     ]
     assert rows(warehouse, "event_id") == [("e1",)]
 
