@@ -22,7 +22,14 @@ from orchestration.landed_files import LandedFile
 from orchestration.readers import events, rows_in_hand, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
-from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
+from orchestration.usage_feeds import (
+    FORMATS,
+    NOTES,
+    Feed,
+    feeds_of_seed,
+    is_named_as,
+    suffixes_of,
+)
 
 
 @dataclass
@@ -386,10 +393,9 @@ class _Loader:
             if is_named_as(file, format_name):
                 candidates.append(file)
             elif not file.path.name.lower().startswith(NOTES):
-                suffixes = FORMATS[format_name or "events"].SUFFIXES
                 self.intake.warnings.append(
                     f"{file.name} is not read: usage files end in "
-                    f"{', '.join(suffixes)}."
+                    f"{', '.join(suffixes_of(format_name))}."
                 )
         return candidates
 

@@ -208,6 +208,20 @@ def test_changed_content_replaces_what_its_name_said(warehouse, landing):
     assert sorted(rows(warehouse, "event_id")) == [("e2",), ("e3",)]
 
 
+def test_plain_text_that_is_no_message_is_named_with_what_would_be_read(
+    warehouse, landing
+):
+    land(landing, "adt/a.txt", "hello")
+    intake = load(warehouse, landing)
+    assert intake.failed == []
+    assert len(intake.warnings) == 1
+    assert "adt/a.txt is not read" in intake.warnings[0]
+    assert (
+        ".hl7, .hl7.gz, .txt (if a file of the feed begins with MSH)"
+        in (intake.warnings[0])
+    )
+
+
 @pytest.mark.parametrize("content", ["", "b,encounter,north,p,2026-05-01\n"])
 def test_a_name_whose_new_content_another_file_has_is_replaced(
     warehouse, landing, content
