@@ -43,7 +43,7 @@ def make_tables(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create table if not exists {table}")
 
 
-def locate(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+def locate(connection: duckdb.DuckDBPyConnection, feed: str, as_of: date) -> None:
     """Give the rows in hand that name only a place the facility it belongs to."""
     if not _has_any(connection, READ, "facility is null and place is not null"):
         return
@@ -59,7 +59,7 @@ def locate(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
         from uses
         left join places
             on places.feed = cast(? as varchar) and uses.place = places.place""",
-        [feed, feed],
+        [feed, as_of, feed],
     )
 
 
@@ -125,12 +125,15 @@ def outdated_files(
     connection: duckdb.DuckDBPyConnection, as_of: date
 ) -> set[tuple[str, str]]:
     """(feed, file id) of what would say something else if it were read now."""
-    moved = connection.execute(f"""
+    moved = connection.execute(
+        f"""
         with places as ({_latest_places()})
         select distinct uses.feed, uses.file_id
         from raw.usage_place_uses as uses
         left join places on uses.feed = places.feed and uses.place = places.place
-        where uses.facility is distinct from places.facility""").fetchall()
+        where uses.facility is distinct from places.facility""",
+        [as_of],
+    ).fetchall()
     mended = connection.execute(
         f"""
         with merges as (select * from restricted.patient_merges),
@@ -200,7 +203,8 @@ def _has_any(connection: duckdb.DuckDBPyConnection, table: str, where: str) -> b
 def _latest_places(sent: str = "") -> str:
     """SQL of feed, place, facility as the Location received last has it.
 
-    `sent` is a relation of the file in hand, of the feed that is the query's parameter.
+    Its last parameter is the as-of day: what is received later is not known yet. `sent`
+    is a relation of the file in hand, of the feed that is the parameter before.
     """
     in_hand = (
         f"""
@@ -239,6 +243,7 @@ def _latest_places(sent: str = "") -> str:
                         facility
                 ) as recency
             from stored
+            where coalesce(cast(received_at as date) <= cast(? as date), true)
         )
         select feed, place, facility from ranked where recency = 1"""
 

@@ -112,6 +112,9 @@ def _missing(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
                 select 1 from warehouse.raw.usage_files
                 where source_file = booked.name or file_id = booked.digest)
                 and not exists (
+                    select 1 from warehouse.raw.usage_file_names
+                    where source_file = booked.name)
+                and not exists (
                     select 1 from ledger.book.purged_files
                     where purged_files.file_id = booked.digest))
             or (kind = 'contract_row' and not exists (

@@ -128,10 +128,10 @@ def _pair(
         columns = columns_of(connection, file.path)
         opened = FORMATS[format_].open_rows(connection, columns, feed.time_zone)
         if opened.is_document:
-            feed_links.locate(connection, feed.name)
+            feed_links.locate(connection, feed.name, date.max)
         hand.take(file.content_hash, file.name, opened)
         hand.show()
-        usage_terms.place_rows(connection, feed.name)
+        usage_terms.place_rows(connection, feed.name, date.max)
         patients = (
             f"select distinct customer_id, patient_id from {usage_terms.PATIENTS}"
         )

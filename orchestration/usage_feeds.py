@@ -35,6 +35,21 @@ def is_named_as(file: LandedFile, format_name: str | None) -> bool:
     )
 
 
+def suffixes_of(format_name: str | None) -> list[str]:
+    """How names of a format's files end; None: of any, and what plain text must be."""
+    if format_name:
+        return list(FORMATS[format_name].SUFFIXES)
+    suffixes = dict.fromkeys(
+        suffix for reader in FORMATS.values() for suffix in reader.SUFFIXES
+    )
+    return [
+        f"{suffix} (if a file of the feed begins with MSH)"
+        if suffix.startswith(".txt")
+        else suffix
+        for suffix in suffixes
+    ]
+
+
 def feeds_of_seed(connection: duckdb.DuckDBPyConnection) -> dict[str, Feed]:
     """Feeds of the seed by name; a mistake there is named with its line."""
     feeds = {}

@@ -22,7 +22,14 @@ from orchestration.landed_files import LandedFile
 from orchestration.readers import events, rows_in_hand, sent_rows, synthea
 from orchestration.readers.csv_lines import UnreadableFile
 from orchestration.readers.landed_columns import Columns, columns_of
-from orchestration.usage_feeds import FORMATS, NOTES, Feed, feeds_of_seed, is_named_as
+from orchestration.usage_feeds import (
+    FORMATS,
+    NOTES,
+    Feed,
+    feeds_of_seed,
+    is_named_as,
+    suffixes_of,
+)
 
 
 @dataclass
@@ -92,7 +99,9 @@ def load_usage(
             read |= loader.load_new(feed, files)
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
+        mended |= usage_terms.moved_files(connection)
         loader.load_again(feeds, landed, mended)
+        usage_terms.keep_customers(connection)
         usage_months.place(connection, load_no)
         feed_links.count_merged(connection, as_of)
     except duckdb.Error as error:
@@ -143,12 +152,15 @@ class _Loader:
         )
         format_name = format_name or self._format_found(files)
         files = self._whole(feed, self._candidates(files, format_name))
-        landed = {file.content_hash: file for file in reversed(files)}
+        # Under the last of its names: of rows without a mark the last file's hold.
+        landed = {file.content_hash: file for file in files}
+        as_now = (format_name, feed.has_phi, feed.time_zone)
         current = {
             file_id
             for file_id, file in known.items()
-            if (file.format, file.has_phi) == (format_name, feed.has_phi)
-        }
+            if (file.format, file.has_phi, file.time_zone) == as_now
+        } - self._told_since(feed, landed, format_name)
+        lay = usage_store.known_names(self.connection, feed.name)
         for file_id in known.keys() & landed.keys():
             if known[file_id].source_file != landed[file_id].name:
                 usage_store.rename(
@@ -163,13 +175,36 @@ class _Loader:
             for file_id, file in known.items()
             if file_id not in landed
         }
+        lies = {(file.content_hash, file.name) for file in files}
+        stays = {file_id for file_id, _ in lay & lies}
+        replaced: dict[str, list[str]] = {file_id: [] for file_id in landed}
+        for file_id, name in sorted(lies):
+            # What a known file left when it moved here was archived, not changed.
+            if name in gone and (file_id not in current or file_id in stays):
+                replaced[file_id].append(gone[name])
+        for file_id in landed.keys() & current:
+            for before in replaced[file_id]:
+                usage_store.supersede(self.connection, feed.name, before, self.load_no)
+        last = {(file_id, file.name) for file_id, file in landed.items()}
+        usage_store.note_names(self.connection, feed.name, lies, last)
         new = [
-            _Reading(feed, file, tuple(filter(None, [gone.get(file.name)])))
+            _Reading(feed, file, tuple(replaced[file_id]))
             for file_id, file in landed.items()
             if file_id not in current
         ]
         self.intake.files_known += len(landed) - len(new)
         return self._load(new, format_name)
+
+    def _told_since(
+        self, feed: Feed, landed: dict[str, LandedFile], format_name: str | None
+    ) -> set[str]:
+        """Files read without a mark that something beside them tells now."""
+        unmarked = usage_store.unmarked_files(self.connection, feed.name)
+        return {
+            file_id
+            for file_id in unmarked & landed.keys()
+            if FORMATS[format_name].is_told_when(landed[file_id].path)
+        }
 
     def load_again(
         self,
@@ -182,7 +217,7 @@ class _Loader:
             known = usage_store.known_files(self.connection, name)
             again = {
                 file.content_hash: _Reading(feeds.get(name, Feed(name)), file)
-                for file in reversed(files)
+                for file in files
                 if (name, file.content_hash) in mended
             }
             if again:
@@ -245,7 +280,7 @@ class _Loader:
                 self.connection, columns, reading.feed.time_zone
             )
             if opened.is_document:
-                feed_links.locate(self.connection, reading.feed.name)
+                feed_links.locate(self.connection, reading.feed.name, self.as_of)
             hand.take(reading.file.content_hash, reading.file.name, opened)
         except UnreadableFile as error:
             self._fail(reading.feed, reading.file, error)
@@ -275,6 +310,7 @@ class _Loader:
                     reading.file.name,
                     load.format_name,
                     feed.has_phi,
+                    feed.time_zone,
                 ),
                 reading.replaces,
                 hand.opened[reading.file.content_hash],
@@ -313,7 +349,7 @@ class _Loader:
     ) -> int:
         try:
             hand.show()
-            usage_terms.place_rows(self.connection, feed.name)
+            usage_terms.place_rows(self.connection, feed.name, self.as_of)
             return usage_store.store(
                 self.connection, files, self.key_id, self.as_of, self.load_no
             )
@@ -357,10 +393,9 @@ class _Loader:
             if is_named_as(file, format_name):
                 candidates.append(file)
             elif not file.path.name.lower().startswith(NOTES):
-                suffixes = FORMATS[format_name or "events"].SUFFIXES
                 self.intake.warnings.append(
                     f"{file.name} is not read: usage files end in "
-                    f"{', '.join(suffixes)}."
+                    f"{', '.join(suffixes_of(format_name))}."
                 )
         return candidates
 

@@ -16,14 +16,16 @@ from orchestration.readers.rows_in_hand import (
     REFUSED_IN_HAND,
 )
 from orchestration.readers.sent_rows import Opened, told
-from orchestration.usage_terms import PATIENTS, PLACED, may_keep
+from orchestration.usage_terms import PATIENTS, PLACED, TABLE_BEFORE, may_keep
 
 # Ids and tokens hardly become smaller, and trying costs more than all else of a row.
 _TABLES = (
     """raw.usage_files (
         feed varchar, file_id varchar, source_file varchar, format varchar,
-        has_phi boolean, rows_read bigint, unreadable bigint
+        has_phi boolean, rows_read bigint, unreadable bigint, time_zone varchar
     )""",
+    # Under which other names the content of a known file lay.
+    """raw.usage_file_names (feed varchar, file_id varchar, source_file varchar)""",
     """raw.failed_usage_files (
         feed varchar, file_id varchar, source_file varchar, has_phi boolean,
         reason varchar
@@ -45,7 +47,15 @@ _TABLES = (
     # The id of the key that tokens are made with; empty before it was changed once.
     "raw.token_keys (key_id varchar)",
     counted_files.TABLE,
+    TABLE_BEFORE,
     *usage_months.TABLES,
+)
+
+
+_NAME_NEW = "insert into raw.usage_file_names values (?, ?, ?)"
+_NAME_GONE = (
+    "delete from raw.usage_file_names "
+    "where feed = ? and file_id = ? and source_file = ?"
 )
 
 
@@ -58,6 +68,7 @@ class StoredFile:
     source_file: str
     format: str
     has_phi: bool
+    time_zone: str | None
 
 
 @dataclass(frozen=True)
@@ -114,11 +125,21 @@ def known_files(
 ) -> dict[str, StoredFile]:
     """Files of a feed that were read, by their id."""
     rows = connection.execute(
-        "select feed, file_id, source_file, format, has_phi from raw.usage_files "
-        "where feed = ? order by source_file",
+        "select feed, file_id, source_file, format, has_phi, time_zone "
+        "from raw.usage_files where feed = ? order by source_file",
         [feed],
     ).fetchall()
     return {row[1]: StoredFile(*row) for row in rows}
+
+
+def unmarked_files(connection: duckdb.DuckDBPyConnection, feed: str) -> set[str]:
+    """Ids of a feed's files with rows that have neither a mark nor a date."""
+    rows = connection.execute(
+        "select file_id from raw.usage_receipts where feed = ? and received_on is null "
+        "group by file_id having sum(rows) > 0",
+        [feed],
+    ).fetchall()
+    return {file_id for (file_id,) in rows}
 
 
 def forget_failed(connection: duckdb.DuckDBPyConnection) -> None:
@@ -148,6 +169,55 @@ def rename(
             f"update raw.{table} set source_file = ? where feed = ? and file_id = ?",
             [name, feed, file_id],
         )
+    connection.commit()
+
+
+def known_names(
+    connection: duckdb.DuckDBPyConnection, feed: str
+) -> set[tuple[str, str]]:
+    """(file id, name) of a feed's files, under every name."""
+    rows = connection.execute(
+        "select file_id, source_file from raw.usage_files where feed = $1 union "
+        "select file_id, source_file from raw.usage_file_names where feed = $1",
+        [feed],
+    ).fetchall()
+    return set(rows)
+
+
+def note_names(
+    connection: duckdb.DuckDBPyConnection,
+    feed: str,
+    lies: set[tuple[str, str]],
+    last: set[tuple[str, str]],
+) -> None:
+    """Keep names beside the last of each file; an issue may rest on them (C8).
+
+    Both are (file id, name) of what is landed. One that is landed no more stays known.
+    """
+    names = {name for _, name in lies}
+    before = {
+        (file_id, name)
+        for file_id, name in connection.execute(
+            "select file_id, source_file from raw.usage_file_names where feed = ?",
+            [feed],
+        ).fetchall()
+        if name in names
+    }
+    others = lies - last
+    for change, pairs in (
+        (_NAME_GONE, before - others),
+        (_NAME_NEW, others - before),
+    ):
+        for file_id, name in sorted(pairs):
+            connection.execute(change, [feed, file_id, name])
+
+
+def supersede(
+    connection: duckdb.DuckDBPyConnection, feed: str, file_id: str, load_no: int
+) -> None:
+    """Delete what a file said: under its name lies now what another says as well."""
+    connection.begin()
+    _forget(connection, feed, file_id, load_no)
     connection.commit()
 
 
@@ -185,11 +255,11 @@ def store(
             if file.opened.is_document:
                 feed_links.store(connection, feed, file_id, key_id, as_of)
             connection.execute(
-                "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?)",
+                "insert into raw.usage_files values (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     *(feed, file_id, file.stored.source_file, file.stored.format),
                     *(file.stored.has_phi, file.opened.rows),
-                    unreadable.get(file_id, 0),
+                    *(unreadable.get(file_id, 0), file.stored.time_zone),
                 ],
             )
         connection.commit()
@@ -268,6 +338,7 @@ def _forget(
         for table in (
             "restricted.usage_rows",
             "raw.unreadable_usage_rows",
+            "raw.usage_file_names",
             "raw.usage_files",
         ):
             connection.execute(

@@ -26,7 +26,11 @@ _NO_ENCOUNTERS = """
     select cast(null as varchar) as feed, cast(null as varchar) as encounter_id,
         cast(null as varchar) as facility
     where false"""
+_BEGIN = "date '0001-01-01'"
 _OPEN_END = "date '9999-12-31'"
+# Whose each facility was when usage was loaded last.
+_BEFORE = "raw.usage_customers"
+TABLE_BEFORE = f"{_BEFORE} (feed varchar, facility varchar, customer_id varchar)"
 
 
 def may_keep(row: str, customer: str) -> str:
@@ -102,7 +106,7 @@ def _forget_patients(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+def place_rows(connection: duckdb.DuckDBPyConnection, feed: str, as_of: date) -> None:
     """Make of the rows in hand the relation `usage_placed`, and tokens of the patients.
 
     A patient has a token for each place that has a customer with an agreement; of one
@@ -113,7 +117,7 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
         f"select 1 from {HAND} where encounter_id is not null limit 1"
     ).fetchone()
     if lends:
-        _place_by_encounters(connection, feed)
+        _place_by_encounters(connection, feed, as_of)
     else:
         connection.execute(
             f"create temp view usage_placed as select *, facility as place from {HAND}"
@@ -146,7 +150,9 @@ def place_rows(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
     )
 
 
-def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> None:
+def _place_by_encounters(
+    connection: duckdb.DuckDBPyConnection, feed: str, as_of: date
+) -> None:
     """Procedures without a facility of their own are where their encounter is."""
     wanted = f"""
         select distinct cast(? as varchar) as feed, encounter_id from {HAND}
@@ -155,13 +161,13 @@ def _place_by_encounters(connection: duckdb.DuckDBPyConnection, feed: str) -> No
     in_hand = f"""
             union all
             select
-                cast(? as varchar), event_id, facility, received_at, status,
-                source_file, line
+                cast(? as varchar), event_id, facility, received_at, service_date,
+                status, source_file, line
             from {HAND}
             where event_type = 'encounter'"""
     connection.execute(
         f"create temp table usage_encounters as {_latest_encounters(wanted, in_hand)}",
-        [feed, feed],
+        [feed, feed, as_of],
     )
     connection.execute(f"""
         create temp view usage_placed as
@@ -181,6 +187,7 @@ def mended_files(
     lends = connection.execute(f"{withheld} limit 1").fetchone()
     # Who looks for none would look through all rows that are stored.
     encounters = _latest_encounters(withheld) if lends else _NO_ENCOUNTERS
+    known_by = [as_of] if lends else []
     rows = connection.execute(
         f"""
         with encounters as ({encounters})
@@ -194,9 +201,60 @@ def mended_files(
             and coalesce(usage_rows.facility, encounters.facility) = customers.facility
         where usage_rows.is_patient_withheld
             and {may_keep("usage_rows", "customers")}""",
-        [as_of, as_of],
+        [*known_by, as_of, as_of],
     ).fetchall()
     return set(rows)
+
+
+def moved_files(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """(feed, file id) of stored patients whose facility is another customer's now.
+
+    Their tokens are under the key of the customer before, as who nobody else's are.
+    """
+    moved = f"""
+        select customers.feed, customers.facility
+        from {CUSTOMERS} as customers
+        inner join {_BEFORE} as before using (feed, facility)
+        where customers.customer_id <> before.customer_id"""
+    if not connection.execute(f"{moved} limit 1").fetchone():
+        return set()
+    lent = """
+        select distinct feed, encounter_id from restricted.usage_rows
+        where patient_token is not null and facility is null
+            and encounter_id is not null"""
+    rows = connection.execute(
+        f"""
+        with moved as ({moved}),
+        encounters as ({_latest_encounters(lent)})
+        select distinct usage_rows.feed, usage_rows.file_id
+        from restricted.usage_rows as usage_rows
+        left join encounters
+            on usage_rows.feed = encounters.feed
+            and usage_rows.encounter_id = encounters.encounter_id
+        inner join moved
+            on usage_rows.feed = moved.feed
+            and coalesce(usage_rows.facility, encounters.facility) = moved.facility
+        where usage_rows.patient_token is not null""",
+        [date.max],
+    ).fetchall()
+    return set(rows)
+
+
+def keep_customers(connection: duckdb.DuckDBPyConnection) -> None:
+    """Remember whose each facility is; of one that is nobody's now, whose it was."""
+    changed = f"""
+        select feed, facility, customer_id from {CUSTOMERS}
+        except select feed, facility, customer_id from {_BEFORE}"""
+    if not connection.execute(f"select 1 from ({changed}) limit 1").fetchone():
+        return
+    connection.begin()
+    connection.execute(f"""
+        delete from {_BEFORE} as before using {CUSTOMERS} as customers
+        where before.feed = customers.feed and before.facility = customers.facility""")
+    connection.execute(
+        f"insert into {_BEFORE} select feed, facility, customer_id from {CUSTOMERS}"
+    )
+    connection.commit()
 
 
 def drop_placed(connection: duckdb.DuckDBPyConnection) -> None:
@@ -215,7 +273,9 @@ def drop(connection: duckdb.DuckDBPyConnection) -> None:
 def _latest_encounters(wanted: str, in_hand: str = "") -> str:
     """SQL of feed, encounter_id, facility: as the row received last has it.
 
-    `wanted` is SQL of feed and encounter_id, `in_hand` of rows not stored yet.
+    `wanted` is SQL of feed and encounter_id, `in_hand` of rows not stored yet. The last
+    parameter is the as-of day: only an event of which nothing is known by then is told
+    of by what comes later.
     """
     return f"""
         with wanted as ({wanted}),
@@ -225,6 +285,7 @@ def _latest_encounters(wanted: str, in_hand: str = "") -> str:
                 usage_rows.event_id,
                 usage_rows.facility,
                 usage_rows.received_at,
+                usage_rows.service_date,
                 usage_rows.status,
                 usage_files.source_file,
                 usage_rows.line
@@ -243,6 +304,11 @@ def _latest_encounters(wanted: str, in_hand: str = "") -> str:
                 row_number() over (
                     partition by known.feed, known.event_id
                     order by
+                        coalesce(
+                            cast(known.received_at as date),
+                            known.service_date,
+                            {_BEGIN}
+                        ) <= cast(? as date) desc,
                         known.received_at desc nulls last,
                         known.status = 'cancelled' desc,
                         known.source_file desc,

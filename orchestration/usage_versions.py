@@ -10,6 +10,11 @@ from orchestration import usage_months
 
 def complete_rows(connection: duckdb.DuckDBPyConnection) -> None:
     """Give rows that an earlier version stored the columns they lack."""
+    # In which zone files stored without it were read is not known: where the feed has
+    # one, they are read again.
+    connection.execute(
+        "alter table raw.usage_files add column if not exists time_zone varchar"
+    )
     columns = connection.execute("describe restricted.usage_rows").fetchall()
     kinds = {name: kind for name, kind, *_ in columns}
     if "is_repeated" in kinds:

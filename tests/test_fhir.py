@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 import pytest
 from feed_landing import DATA
-from fhir_resources import encounter, link, procedure
+from fhir_resources import deletions, encounter, link, procedure
 from usage_landing import token
 
 from orchestration import usage_feeds
@@ -248,6 +248,47 @@ def test_a_location_that_comes_or_changes_later_moves_its_encounters(feeds):
         assert feeds.load().files_read == 2
         assert feeds.rows(kept, "event_id = 'e1'") == [(owner, token(customer, "p1"))]
     assert feeds.load().files_read == 0
+
+
+def test_a_location_received_after_the_as_of_day_is_not_known_yet(feeds):
+    """One landing directory with all of it is read as it landed month by month."""
+    owned = [
+        {
+            "resourceType": "Location",
+            "id": "w",
+            "meta": {"lastUpdated": f"2026-0{month}-10T00:00:00Z"},
+            "managingOrganization": {"reference": f"Organization/{owner}"},
+        }
+        for month, owner in ((1, "north"), (3, "south"))
+    ]
+    at = {
+        "serviceProvider": None,
+        "location": [{"location": {"reference": "Location/w"}}],
+    }
+    feeds.resources("ehr/Encounter.ndjson", encounter(**at))
+    feeds.resources("ehr/Location.ndjson", *owned)
+    for as_of, owner in (
+        (date(2026, 1, 9), None),
+        (date(2026, 1, 10), "north"),
+        (date(2026, 3, 9), "north"),
+        (date(2026, 3, 10), "south"),
+    ):
+        feeds.load(as_of)
+        assert feeds.rows("facility") == [(owner,)], as_of
+    assert feeds.load(date(2026, 4, 1)).files_read == 0
+
+
+def test_an_encounter_deleted_later_takes_no_patient_from_its_procedure_yet(feeds):
+    seen = {"lastUpdated": "2026-05-02T00:00:00Z"}
+    feeds.resources("ehr/Encounter.ndjson", encounter(meta=seen))
+    deleted = {"meta": {"lastUpdated": "2026-06-02T00:00:00Z"}}
+    feeds.resources("ehr/Bundle.ndjson", deletions("Encounter/e1", **deleted))
+    feeds.load(date(2026, 5, 31))
+    feeds.resources("ehr/Procedure.ndjson", procedure(meta=seen))
+    feeds.load(date(2026, 6, 1))
+    assert feeds.rows("patient_token", "event_type = 'procedure'") == [
+        (token("lakeside", "p1"),)
+    ]
 
 
 def test_procedures_in_one_file_with_their_encounters_have_their_patients(feeds):

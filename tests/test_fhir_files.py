@@ -50,6 +50,12 @@ def test_deletions_without_any_mark_are_warned_of(feeds):
     feeds.resources("ehr/Bundle.ndjson", deletions("Encounter/e1"))
     assert "transactionTime" in feeds.load().warnings[0]
     assert feeds.rows("received_at, status") == [(None, "cancelled")]
+    # The manifest that was missing is laid beside it, as the warning says.
+    feeds.land("ehr/manifest.json", json.dumps(MANIFEST))
+    intake = feeds.load()
+    assert (intake.files_read, intake.warnings) == (1, [])
+    assert feeds.rows("received_at") == [(datetime(2026, 6, 10),)]
+    assert feeds.load().files_read == 0
 
 
 def test_a_bundle_of_something_else_is_refused(feeds):

@@ -56,6 +56,8 @@ def book(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             create table raw.contract_files (source_file varchar, content_hash varchar);
             create table raw.usage_files (
                 feed varchar, file_id varchar, source_file varchar);
+            create table raw.usage_file_names (
+                feed varchar, file_id varchar, source_file varchar);
             create table raw.contract_rows (
                 table_name varchar, row_key varchar, contract_id varchar,
                 digest varchar, is_known boolean);
@@ -320,6 +322,13 @@ def test_what_was_renamed_or_changed_is_not_gone_C8(
         "update raw.contract_files set source_file = 'contracts/customers.csv'"
     )
     book.execute("update raw.contract_files set content_hash = 'c2'")
+    check_inputs(book, [])
+    # Another file was known by the content that its name has now.
+    book.execute("""
+        insert into raw.usage_files values ('ehr', 'u2', 'usage/ehr/empty.csv');
+        insert into raw.usage_file_names values ('ehr', 'u2', 'usage/ehr/january.csv');
+        delete from raw.usage_files where file_id = 'u1';
+    """)
     check_inputs(book, [])
 
 

@@ -4,6 +4,7 @@ import errno
 import gzip
 import hashlib
 import os
+from datetime import date
 
 import duckdb
 import pytest
@@ -175,16 +176,16 @@ def test_header_only_is_fine(warehouse, landing):
 
 
 def test_a_known_file_is_not_read_again_and_may_be_renamed(warehouse, landing):
-    path = land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n")
-    land(landing, "clinic/z.csv", path.read_bytes())
+    path = land(landing, "clinic/m.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n")
+    land(landing, "clinic/a.csv", path.read_bytes())
     intake = load(warehouse, landing)
     assert (intake.files_read, intake.rows_read) == (1, 1)  # the same content is one
     intake = load(warehouse, landing)
     assert (intake.files_read, intake.files_known, intake.rows_read) == (0, 1, 0)
-    path.rename(path.with_name("b.csv"))
+    path.rename(path.with_name("n.csv"))
     load(warehouse, landing)
     assert warehouse.execute("select source_file from raw.usage_files").fetchall() == [
-        ("usage/clinic/b.csv",)
+        ("usage/clinic/n.csv",)
     ]
     assert rows(warehouse, "event_id") == [("e1",)]
 
@@ -207,6 +208,69 @@ def test_changed_content_replaces_what_its_name_said(warehouse, landing):
     assert sorted(rows(warehouse, "event_id")) == [("e2",), ("e3",)]
 
 
+def test_plain_text_that_is_no_message_is_named_with_what_would_be_read(
+    warehouse, landing
+):
+    land(landing, "adt/a.txt", "hello")
+    intake = load(warehouse, landing)
+    assert intake.failed == []
+    assert len(intake.warnings) == 1
+    assert "adt/a.txt is not read" in intake.warnings[0]
+    assert (
+        ".hl7, .hl7.gz, .txt (if a file of the feed begins with MSH)"
+        in (intake.warnings[0])
+    )
+
+
+@pytest.mark.parametrize("content", ["", "b,encounter,north,p,2026-05-01\n"])
+def test_a_name_whose_new_content_another_file_has_is_replaced(
+    warehouse, landing, content
+):
+    for name in "ab":
+        row = f"{name},encounter,north,p,2026-05-01\n"
+        land(landing, f"clinic/{name}.csv", f"{HEADER}\n{row}")
+    land(landing, "clinic/c.csv", f"{HEADER}\n{content}")
+    load(warehouse, landing)
+    # Both were emptied, or say what another says: what they said holds no more.
+    land(landing, "clinic/a.csv", f"{HEADER}\n{content}")
+    load(warehouse, landing)
+    assert rows(warehouse, "event_id") == [("b",)]
+    land(landing, "clinic/b.csv", f"{HEADER}\n")
+    land(landing, "clinic/c.csv", f"{HEADER}\n")
+    land(landing, "clinic/d.csv", f"{HEADER}\n")
+    load(warehouse, landing)
+    assert rows(warehouse, "event_id") == [("b",)] * bool(content)
+    names = "select source_file from raw.{} order by source_file"
+    known = warehouse.execute(names.format("usage_files")).fetchall()
+    others = warehouse.execute(names.format("usage_file_names")).fetchall()
+    assert sorted(known + others) == [(f"usage/clinic/{n}.csv",) for n in "abcd"]
+
+
+def test_files_new_with_one_content_replace_what_each_of_their_names_said(
+    warehouse, landing
+):
+    for name in "ab":
+        row = f"{name},encounter,north,p,2026-05-01\n"
+        land(landing, f"clinic/{name}.csv", f"{HEADER}\n{row}")
+    load(warehouse, landing)
+    for name in "ab":
+        land(landing, f"clinic/{name}.csv", f"{HEADER}\n")
+    load(warehouse, landing)
+    assert rows(warehouse, "event_id") == []
+
+
+def test_a_known_file_that_takes_the_name_of_an_archived_one_replaces_nothing(
+    warehouse, landing
+):
+    for name in "ab":
+        row = f"{name},encounter,north,p,2026-05-01\n"
+        path = land(landing, f"clinic/{name}.csv", f"{HEADER}\n{row}")
+    load(warehouse, landing)
+    path.rename(path.with_name("a.csv"))
+    load(warehouse, landing)
+    assert sorted(rows(warehouse, "event_id")) == [("a",), ("b",)]
+
+
 def test_what_replaces_a_file_but_cannot_be_read_leaves_the_old_rows(
     warehouse, landing
 ):
@@ -223,6 +287,19 @@ def test_a_feed_that_proves_free_of_phi_is_read_again(warehouse, landing, monkey
     seed(monkeypatch, has_phi="false")
     assert load(warehouse, landing).files_read == 1
     assert rows(warehouse, "patient_token") == [(token("hill", "p"),)]
+    assert load(warehouse, landing).files_read == 0
+
+
+def test_a_feed_that_is_given_a_time_zone_is_read_again(
+    warehouse, landing, monkeypatch
+):
+    row = "e1,encounter,north,p,2026-06-01T03:30:00Z\n"
+    land(landing, "clinic/a.csv", f"{HEADER}\n{row}")
+    load(warehouse, landing)
+    assert rows(warehouse, "service_date") == [(date(2026, 6, 1),)]
+    seed(monkeypatch, time_zone="America/Chicago")
+    assert load(warehouse, landing).files_read == 1
+    assert rows(warehouse, "service_date") == [(date(2026, 5, 31),)]  # 22:30 there
     assert load(warehouse, landing).files_read == 0
 
 
@@ -247,8 +324,8 @@ def test_patients_of_earlier_files_take_no_room(warehouse, landing, monkeypatch)
     monkeypatch.setattr(usage_terms, "_ENOUGH_PATIENTS", 1)
     place, kept = usage_terms.place_rows, []
 
-    def placed(connection, feed):
-        place(connection, feed)
+    def placed(connection, feed, as_of):
+        place(connection, feed, as_of)
         kept.extend(
             connection.execute(
                 f"select count(*), max(rowid) + 1 from {usage_terms.PATIENTS}"

@@ -279,7 +279,11 @@ def test_a_warehouse_of_an_earlier_version_is_completed(usage: Usage) -> None:
     with open_files(usage.home, usage.keys) as connection:
         for column in ("event_hash", "encounter_hash", "event_month", "is_repeated"):
             connection.execute(f"alter table restricted.usage_rows drop {column}")
-        for table in ("usage_receipts", "usage_files_to_place", "usage_hashing"):
+        connection.execute("alter table raw.usage_files drop time_zone")
+        for table in (
+            *("usage_receipts", "usage_files_to_place", "usage_hashing"),
+            *("usage_file_names", "usage_customers"),
+        ):
             connection.execute(f"drop table raw.{table}")
     assert usage.build(date(2026, 2, 28)) == made
 
@@ -335,6 +339,22 @@ def test_a_procedure_goes_with_its_encounter_across_months(usage: Usage) -> None
     grown = usage.build(date(2026, 2, 2))
     assert {row[1] for row in grown["restricted.billable_usage"]} == {"clinic-south"}
     assert usage.build_anew(date(2026, 2, 2)) == grown
+
+
+def test_what_is_sent_again_after_something_else_holds(usage: Usage) -> None:
+    """The third file says again what the first did, byte by byte."""
+    north, south = (
+        f"e,encounter,clinic-{place},,2026-01-10,,1,final,"
+        for place in ("north", "south")
+    )
+    usage.land("ehr/1.csv", north)
+    usage.land("ehr/2.csv", south)
+    held = "restricted.usage_events"
+    assert [row[5] for row in usage.build(date(2026, 2, 1))[held]] == ["clinic-south"]
+    usage.land("ehr/3.csv", north)
+    grown = usage.build(date(2026, 2, 1))
+    assert [row[5] for row in grown[held]] == ["clinic-north"]
+    assert usage.build_anew(date(2026, 2, 1)) == grown
 
 
 def test_a_file_that_cannot_be_read_is_listed_and_the_others_are_billed(

@@ -181,6 +181,37 @@ def test_mended_files_are_read_again_and_others_are_not(warehouse, landing):
     assert rows(fresh, "*") == rows(warehouse, "*")
 
 
+def test_patients_of_a_facility_that_becomes_another_customers_go_with_it_HP_3(
+    warehouse, landing
+):
+    hill = "insert into raw.baas values ('hill', '2026-01-01', null)"
+    warehouse.execute(hill)
+    land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,0042,p,2026-05-01\n")
+    land(landing, "clinic/b.csv", f"{HEADER}\ne2,encounter,hilltop,p,2026-05-01\n")
+    encounters = "Id,START,PATIENT,ORGANIZATION,ENCOUNTERCLASS,CODE\n"
+    land(landing, "lab/encounters.csv", f"{encounters}v,2026-05-01,p,south,amb,1\n")
+    procedures = "START,PATIENT,ENCOUNTER,CODE\n"
+    land(landing, "lab/procedures.csv", f"{procedures}2026-05-01,p,v,7\n")
+    load(warehouse, landing)
+    assert set(rows(warehouse, "patient_token", "event_id <> 'e2'")) == {
+        (token("lakeside", "p"),)
+    }
+    # South and 0042, which is its name in one feed, are sold to Hill.
+    warehouse.execute(
+        "update raw.facilities set customer_id = 'hill' where facility_id = 'south'"
+    )
+    assert load(warehouse, landing).files_read == 3
+    assert set(rows(warehouse, "patient_token")) == {(token("hill", "p"),)}
+    assert load(warehouse, landing).files_read == 0
+    # Who owns it now has no agreement: nothing of the patient is kept.
+    warehouse.execute("delete from raw.baas where customer_id = 'lakeside'")
+    warehouse.execute(
+        "update raw.facilities set customer_id = 'lakeside' where facility_id = 'south'"
+    )
+    load(warehouse, landing)
+    assert set(rows(warehouse, "patient_token", "event_id <> 'e2'")) == {(None,)}
+
+
 def test_another_token_key_is_refused(warehouse, landing):
     land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n")
     load(warehouse, landing)

@@ -45,7 +45,7 @@ def test_an_event_is_kept_with_its_types_and_a_token(warehouse, landing):
         + (date(2026, 5, 1),),
     ]
     assert warehouse.execute("from raw.usage_files").fetchall() == [
-        ("clinic", file_id, "usage/clinic/may.csv", "events", True, 2, 0)
+        ("clinic", file_id, "usage/clinic/may.csv", "events", True, 2, 0, None)
     ]
     assert (intake.files_read, intake.rows_read, intake.unreadable) == (1, 2, 0)
     assert intake.failed == intake.warnings == []
@@ -92,7 +92,8 @@ def test_parquet_of_own_types(warehouse, landing):
         copy (
             select 7 as event_id, 'encounter' as event_type, 'north' as facility,
                 12 as patient_id, timestamptz '2026-06-01 02:00:00+00' as occurred_at,
-                timestamp '2026-06-02 05:00:00' as received_at, 2 as quantity
+                timestamp '2026-06-02 05:00:00' as received_at,
+                2.5::decimal(38, 9) as quantity
             union all
             select null, 'encounter', 'north', 13, null, null, 0
         ) to '{path}'""")
@@ -100,7 +101,7 @@ def test_parquet_of_own_types(warehouse, landing):
     kept = "line, event_id, patient_token, service_date, received_at, quantity"
     assert rows(warehouse, kept) == [
         (1, "7", token("lakeside", "12"), date(2026, 6, 1))
-        + (datetime(2026, 6, 2, 5), Decimal(2))
+        + (datetime(2026, 6, 2, 5), Decimal("2.5"))
     ]
     assert unreadable(warehouse) == [(2, "event_id", "is empty")]
 
@@ -247,6 +248,8 @@ QUANTITIES = [
     ("3", 3),
     ("0.0001", Decimal("0.0001")),
     ("1.2500", Decimal("1.25")),
+    ("2.000000000", 2),
+    ("1.250000001", None),
     ("0", None),
     ("-1", None),
     ("1.00001", None),

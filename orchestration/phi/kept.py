@@ -49,6 +49,12 @@ def identifiers(connection: duckdb.DuckDBPyConnection) -> Iterator[Found]:
     files = connection.execute(
         "select feed, source_file from warehouse.raw.usage_files where has_phi"
     ).fetchall()
+    if "raw.usage_file_names" in tables:
+        files += connection.execute(
+            "select feed, source_file from warehouse.raw.usage_file_names "
+            "semi join (select feed, file_id from warehouse.raw.usage_files "
+            "where has_phi) using (feed, file_id)"
+        ).fetchall()
     for feed, name in files:
         yield from of_name(feed, name.removeprefix(f"usage/{feed}/"))
 

@@ -21,6 +21,11 @@ def is_beside(path: Path) -> bool:
     return False
 
 
+def is_told_when(path: Path) -> bool:
+    """Nothing beside a file tells of its rows."""
+    return False
+
+
 def order(columns: Columns) -> int:
     """No file waits for another."""
     return 0

@@ -94,6 +94,15 @@ def is_format(columns: Columns) -> bool:
     return _first_type(columns.path) is not None
 
 
+def is_told_when(path: Path) -> bool:
+    """Whether it is a list of deletions and its export's manifest is there."""
+    try:
+        is_deletions = _first_type(path) == "Bundle"
+    except UnreadableFile:
+        return False
+    return is_deletions and fhir_manifest.exported_at(path) is not None
+
+
 def order(columns: Columns) -> int:
     """Places before encounters, those before procedures, all before who was merged."""
     first = _first_type(columns.path)

@@ -83,6 +83,11 @@ def is_format(columns: Columns) -> bool:
     return hl7_messages.begins(columns.path)
 
 
+def is_told_when(path: Path) -> bool:
+    """Nothing beside a file tells of its rows."""
+    return False
+
+
 def order(columns: Columns) -> int:
     """No file waits for another."""
     return 0

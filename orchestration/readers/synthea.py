@@ -57,6 +57,11 @@ def is_procedures(columns: Columns) -> bool:
     )
 
 
+def is_told_when(path: Path) -> bool:
+    """Nothing beside a file tells of its rows."""
+    return False
+
+
 def order(columns: Columns) -> int:
     """A procedure's facility is that of its encounter, so encounters come first."""
     return int(is_procedures(columns))

@@ -56,7 +56,8 @@ def received_mark(column: str, kind: str) -> str:
 def quantity(column: str, kind: str) -> str:
     """SQL of a plain decimal with at most 4 decimals; empty is 1.
 
-    It is above 0 and below a billion.
+    It is above 0 and below a billion. Zeros at its end are no decimals: databases
+    export 2 as 2.000000000.
     """
     if kind == "DECIMAL(18,4)":
         # Nothing but its size can be wrong; as text it would cost ten times more.
@@ -70,7 +71,7 @@ def written_quantity(text: str) -> str:
     number = f"try_cast({text} as decimal(18, 4))"
     return f"""case
         when {text} is null or {text} in ('', '1') then 1.0000
-        when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}})?')
+        when regexp_full_match({text}, '[+]?[0-9]+([.][0-9]{{1,4}}0*)?')
             and {_is_plausible(number)}
         then {number}
     end"""
