@@ -147,7 +147,8 @@ def invoice(
     """Show an issued invoice as text."""
     from orchestration.documents import invoice_text
 
-    sys.stdout.write(invoice_text(home, number))
+    with stopped_in_words():
+        sys.stdout.write(invoice_text(home, number))
 
 
 @app.command()
@@ -161,7 +162,8 @@ def explain(
     """Lead an issued invoice back to terms, prices, counts and causes."""
     from orchestration.explain import explain as story
 
-    sys.stdout.write(story(home, number, line))
+    with stopped_in_words():
+        sys.stdout.write(story(home, number, line))
 
 
 @app.command("what-if")

@@ -24,7 +24,6 @@ from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.last_run import last_run
 from orchestration.mail import InDoubt, NotDelivered, PostOffice, post_office
-from orchestration.model_assets import build
 from orchestration.notices import Notice
 from orchestration.publish import publish
 from orchestration.warehouse import open_files
@@ -138,6 +137,10 @@ def _refresh(run: BillingRun, select: str) -> None:
             intake = load_receivables(connection, run.landing_dir, run.as_of_day)
         for warning in intake.warnings:
             progress.warn(warning)
+    # Models are parsed when first imported, for the home in the environment.
+    run.keyring.hand_to_dbt(run.state)
+    from orchestration.model_assets import build
+
     problem = failure_message(build(run, select, "Building receivables"))
     if problem:
         raise BillingError(f"{problem}. Nothing more was sent")

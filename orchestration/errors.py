@@ -49,3 +49,10 @@ class Interrupted(BillingError):
     """A person or the system stopped the command."""
 
     exit_status = 130
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether a person or the system stopped it, as Python or DuckDB tells that."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, RuntimeError) and str(error) == "Query interrupted"
+    )

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.errors import Interrupted, UsageError
+from orchestration.errors import Interrupted, UsageError, is_interruption
 from orchestration.home import Home
 from orchestration.project import PROJECT_DIR
 
@@ -27,7 +27,9 @@ def stopped_in_words() -> Iterator[None]:
     """Say in words that a person or the system stopped the command."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if not is_interruption(error):
+            raise
         raise Interrupted(
             "stopped; nothing is left half done: run it again to go on"
         ) from None

@@ -13,7 +13,7 @@ import dagster as dg
 
 from orchestration import ledger, progress
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, is_interruption
 from orchestration.expectations_process import expectations_process
 from orchestration.home import Home
 from orchestration.keys import Keys
@@ -133,8 +133,8 @@ def _reason(error: BaseException) -> BaseException:
     while cause is not None and not any(cause is one for one in seen):
         if isinstance(cause, BillingError):
             return cause
-        if isinstance(cause, dg.DagsterExecutionInterruptedError) or (
-            isinstance(cause, RuntimeError) and str(cause) == "Query interrupted"
+        if isinstance(cause, dg.DagsterExecutionInterruptedError) or is_interruption(
+            cause
         ):
             return KeyboardInterrupt()
         seen.append(cause)

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.last_run import LastRun, last_published_run
@@ -100,9 +100,9 @@ def what_if(
     Raises BillingError if one of the two can't be billed or, with `max_adjustment`,
     if the changed bill adjusts closed periods by more than that percentage.
     """
-    if models is not None and not any(models.rglob("*.sql")):
-        raise BillingError(f"{models}: no SQL file in it; give a folder of dbt models")
     home = Home(home_path)
+    if models is not None:
+        _check_folder(models, home)
     last = _today(home)
     if landing is not None:
         landing = landing.absolute()
@@ -185,6 +185,23 @@ def _in_words(key: tuple) -> Iterator[str]:
     for part in key:
         yield (
             f"{part:%Y-%m}" if part is key[-1] and isinstance(part, date) else f"{part}"
+        )
+
+
+def _check_folder(models: Path, home: Home) -> None:
+    """Raises UsageError unless it is a folder of models: it is copied into the home."""
+    if (models / "dbt_project.yml").exists():
+        raise UsageError(
+            f"--models {models}: that is a whole dbt project; give its folder of "
+            f"models, {models / 'models'}"
+        )
+    if home.path.resolve().is_relative_to(models.resolve()):
+        raise UsageError(
+            f"--models {models}: {home.path} lies in it; give a folder of dbt models"
+        )
+    if not any(models.rglob("*.sql")):
+        raise UsageError(
+            f"--models {models}: no SQL file in it; give a folder of dbt models"
         )
 
 

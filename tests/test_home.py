@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from command_line import Copy
 
 from orchestration.errors import BillingError
 from orchestration.home import Home
@@ -79,3 +80,25 @@ def test_a_lock_left_by_a_dead_process_is_free(tmp_path: Path) -> None:
     assert (tmp_path / "lock").exists()
     with home.lock("billing run"):
         assert str(os.getpid()) in home.holder()
+
+
+def test_a_letter_of_one_home_makes_no_other(
+    copy: Copy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models are parsed for the home that was typed, not for the default one."""
+    other = tmp_path / "other"
+    monkeypatch.setenv("BILLING_HOME", str(other))
+    arguments = ["dun", "--home", str(copy.home), "--as-of", "2026-04-01"]
+    told = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from orchestration.cli import main; main()",
+            *arguments,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.startswith("Due as of 2026-04-01: ")
+    assert not other.exists()

@@ -71,6 +71,20 @@ def test_a_model_says_its_grain_has_a_key_and_a_contract(model: Path) -> None:
         assert entry["config"]["contract"] == {"enforced": True}
 
 
+def _materialized(model: Path) -> str:
+    project = yaml.safe_load((PROJECT_DIR / "dbt_project.yml").read_text())
+    folder = project["models"]["healthcare_billing"][model.parent.name]
+    return (folder | folder.get(model.stem, {}))["+materialized"]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda path: path.stem)
+def test_only_a_table_has_constraints(model: Path) -> None:
+    """The engine enforces none on a view, and dbt is told not to say so."""
+    columns = _yaml(model).get("columns", [])
+    constrained = [c["name"] for c in columns if "constraints" in c]
+    assert _materialized(model) != "view" or not constrained
+
+
 # A row may have several problems, in the same words.
 NO_KEY = {"stg_rejected_rows", "rejected_rows"}
 # As many rows as there is usage: looking for copies would cost a run more than making

@@ -16,7 +16,7 @@ import duckdb
 import pytest
 from conftest import BilledBook
 
-from orchestration.errors import BillingError
+from orchestration.errors import BillingError, UsageError
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.ledger import closed_through
@@ -184,5 +184,10 @@ def test_what_can_not_be_compared(tmp_path: Path, home: Path) -> None:
         what_if(tmp_path / "empty", landing=tmp_path)
     assert not (tmp_path / "empty").exists()
     (tmp_path / "none").mkdir()
-    with pytest.raises(BillingError, match="no SQL file in it"):
+    with pytest.raises(UsageError, match="no SQL file in it"):
         what_if(home, models=tmp_path / "none")
+    # What holds the home would be copied into itself without end.
+    with pytest.raises(UsageError, match=f"{home} lies in it"):
+        what_if(home, models=tmp_path)
+    with pytest.raises(UsageError, match=f"give its folder of models, {PROJECT_DIR}"):
+        what_if(home, models=PROJECT_DIR)
