@@ -56,6 +56,12 @@ currency's minor unit. Months are differences of it, so that they add up (V1).
     {%- endfor -%}
 {%- endmacro %}
 
+{#- An entry as it is due, whether an issue or a close books it. -#}
+{% macro due_entry() -%}
+    {{ entry_details() }}, applies_to, product_id, revenue_month, accounting_month,
+    amount, is_booked_by_close
+{%- endmacro %}
+
 {#- What the memo of an entry of recognition or of unbilled revenue says. -#}
 {% macro revenue_entry_in_words() -%}
     case kind

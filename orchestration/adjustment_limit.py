@@ -13,7 +13,7 @@ import duckdb
 from orchestration.changed_inputs import changed_inputs
 from orchestration.errors import BillingError
 from orchestration.project import DBT_PROJECT_DIR
-from orchestration.wording import plain
+from orchestration.wording import figure, money, plain
 
 _NAMED = 5
 
@@ -138,8 +138,8 @@ def _in_words(
         ):
             causes[str(change)] = None
     return (
-        f"{customer.customer_id}: {customer.adjusted:,} {customer.currency} of "
-        f"{customer.billed:,}: {_some(lines)}; changed since: "
+        f"{customer.customer_id}: {money(customer.adjusted, customer.currency)} of "
+        f"{figure(customer.billed, customer.currency)}: {_some(lines)}; changed since: "
         f"{_some(list(causes)) or 'no input but the program itself'}"
     )
 

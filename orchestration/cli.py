@@ -39,15 +39,20 @@ app.add_typer(revenue_commands.app)
 
 LandingOption = Annotated[
     Path,
-    typer.Option("--landing", envvar="BILLING_LANDING", help="Where files land."),
+    typer.Option(
+        "--landing", envvar="BILLING_LANDING", metavar="DIR", help="Where files land."
+    ),
 ]
 TargetOption = Annotated[
-    str | None, typer.Option("--target", help="Engine: a target of profiles.yml.")
+    str | None,
+    typer.Option("--target", metavar="NAME", help="Engine: a target of profiles.yml."),
 ]
 AcceptOption = Annotated[
     list[str],
     typer.Option(
-        "--accept-missing", help="An input of an earlier issue that may be gone."
+        "--accept-missing",
+        metavar="NAME",
+        help="An input of an earlier issue that may be gone.",
     ),
 ]
 MaxAdjustmentOption = Annotated[
@@ -69,7 +74,9 @@ def run(
     as_of: AsOfOption = None,
     issue_through: Annotated[
         str | None,
-        typer.Option("--issue-through", help="Issue drafts dated up to this day."),
+        typer.Option(
+            "--issue-through", metavar="DATE", help="Issue drafts dated up to this day."
+        ),
     ] = None,
     accept_missing: AcceptOption = [],  # noqa: B006
     max_adjustment: MaxAdjustmentOption = None,
@@ -91,7 +98,9 @@ def run(
 
 @app.command()
 def close(
-    month: Annotated[str, typer.Argument(help="The month to close, as YYYY-MM.")],
+    month: Annotated[
+        str, typer.Argument(metavar="MONTH", help="The month to close, as YYYY-MM.")
+    ],
     landing: LandingOption = DEFAULT_LANDING,
     home: HomeOption = DEFAULT_HOME,
     as_of: AsOfOption = None,
@@ -120,8 +129,12 @@ def close(
 
 @app.command()
 def replay(
-    from_month: Annotated[str, typer.Option("--from", help="First month, YYYY-MM.")],
-    to_month: Annotated[str, typer.Option("--to", help="Last month, YYYY-MM.")],
+    from_month: Annotated[
+        str, typer.Option("--from", metavar="MONTH", help="First month, YYYY-MM.")
+    ],
+    to_month: Annotated[
+        str, typer.Option("--to", metavar="MONTH", help="Last month, YYYY-MM.")
+    ],
     landing: LandingOption = DEFAULT_LANDING,
     home: HomeOption = DEFAULT_HOME,
     accept_missing: AcceptOption = [],  # noqa: B006
@@ -141,7 +154,9 @@ def replay(
 
 @app.command()
 def invoice(
-    number: Annotated[str, typer.Argument(help="The invoice's number.")],
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="The invoice's number.")
+    ],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Show an issued invoice as text."""
@@ -153,9 +168,12 @@ def invoice(
 
 @app.command()
 def explain(
-    number: Annotated[str, typer.Argument(help="The invoice's number.")],
+    number: Annotated[
+        str, typer.Argument(metavar="NUMBER", help="The invoice's number.")
+    ],
     line: Annotated[
-        int | None, typer.Option("--line", help="The whole story of one line.")
+        int | None,
+        typer.Option("--line", metavar="N", help="The whole story of one line."),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
@@ -169,10 +187,16 @@ def explain(
 @app.command("what-if")
 def what_if(
     landing: Annotated[
-        Path | None, typer.Option("--landing", help="A landing directory: other terms.")
+        Path | None,
+        typer.Option(
+            "--landing", metavar="DIR", help="A landing directory: other terms."
+        ),
     ] = None,
     models: Annotated[
-        Path | None, typer.Option("--models", help="A folder of dbt models: other SQL.")
+        Path | None,
+        typer.Option(
+            "--models", metavar="DIR", help="A folder of dbt models: other SQL."
+        ),
     ] = None,
     home: HomeOption = DEFAULT_HOME,
     as_of: AsOfOption = None,
@@ -194,15 +218,26 @@ def what_if(
 
 @app.command()
 def sample(
-    out: Annotated[Path, typer.Option("--out", help="A new or empty directory.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="A new or empty directory.")
+    ],
     facilities: Annotated[
-        int, typer.Option("--facilities", help="How many hospitals and clinics.")
+        int,
+        typer.Option(
+            "--facilities", metavar="N", help="How many hospitals and clinics."
+        ),
     ] = 230,
     encounters: Annotated[
-        int, typer.Option("--encounters", help="How many encounters in the year.")
+        int,
+        typer.Option(
+            "--encounters", metavar="N", help="How many encounters in the year."
+        ),
     ] = 500_000,
     seed: Annotated[
-        int, typer.Option("--seed", help="Another seed, another health system.")
+        int,
+        typer.Option(
+            "--seed", metavar="N", help="Another seed, another health system."
+        ),
     ] = 2025,
 ) -> None:
     """Write a landing directory of an invented health system, to try things out."""

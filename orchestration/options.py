@@ -13,11 +13,16 @@ from orchestration.home import Home
 from orchestration.project import PROJECT_DIR
 
 HomeOption = Annotated[
-    Path, typer.Option("--home", envvar="BILLING_HOME", help="Where the state lies.")
+    Path,
+    typer.Option(
+        "--home", envvar="BILLING_HOME", metavar="DIR", help="Where the state lies."
+    ),
 ]
 AsOfOption = Annotated[
     str | None,
-    typer.Option("--as-of", help="What was known by the end of this day."),
+    typer.Option(
+        "--as-of", metavar="DATE", help="What was known by the end of this day."
+    ),
 ]
 DEFAULT_HOME = PROJECT_DIR / ".billing"
 

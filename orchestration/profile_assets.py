@@ -13,6 +13,7 @@ from orchestration.judgement import check_specs
 from orchestration.model_assets import issuable_keys
 from orchestration.usage_profiles import PROFILE_EXPECTATIONS, usage_profiles
 from orchestration.warehouse import open_files
+from orchestration.wording import money
 
 _SCHEMA = "profiles"
 _NAMES = tuple(dict.fromkeys(one.table for one in PROFILE_EXPECTATIONS))
@@ -61,7 +62,7 @@ def silence(connection: duckdb.DuckDBPyConnection) -> str | None:
         "select sum(estimated_amount), currency from warehouse.quality.feed_gaps "
         "group by currency order by currency"
     ).fetchall()
-    amounts = ", ".join(f"{amount:,} {currency}" for amount, currency in stakes)
+    amounts = ", ".join(money(amount, currency) for amount, currency in stakes)
     who = "1 facility was" if facilities == 1 else f"{facilities} facilities were"
     return (
         f"{who} silent for longer than history makes plausible, {amounts} at stake "

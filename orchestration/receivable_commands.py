@@ -27,6 +27,7 @@ def dun(
         Path | None,
         typer.Option(
             "--landing",
+            metavar="DIR",
             envvar="BILLING_LANDING",
             help="Where files land; that of the last run unless said.",
         ),
@@ -85,7 +86,9 @@ def dun(
 
 @app.command()
 def statement(
-    customer: Annotated[str, typer.Argument(help="The customer's id.")],
+    customer: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="The customer's id.")
+    ],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Show what a customer owes: open invoices, payments, credits, disputes."""

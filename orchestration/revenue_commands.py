@@ -30,8 +30,12 @@ def month_of(text: str) -> date:
 
 @app.command()
 def journal(
-    month: Annotated[str, typer.Argument(help="The accounting month, as YYYY-MM.")],
-    out: Annotated[Path, typer.Option("--out", help="The CSV file to write.")],
+    month: Annotated[
+        str, typer.Argument(metavar="MONTH", help="The accounting month, as YYYY-MM.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The CSV file to write.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     even_open: Annotated[
         bool, typer.Option("--open", help="Even if the month is not closed yet.")

@@ -54,7 +54,9 @@ def verify(
 
 @app.command()
 def backup(
-    directory: Annotated[Path, typer.Argument(help="Where backups are kept.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Where backups are kept.")
+    ],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Save the ledger, the audit log and the closes, encrypted with the ledger key."""
@@ -70,7 +72,10 @@ def backup(
 @app.command()
 def restore(
     directory: Annotated[
-        Path, typer.Argument(help="A backup, or where backups are kept: the newest.")
+        Path,
+        typer.Argument(
+            metavar="DIR", help="A backup, or where backups are kept: the newest."
+        ),
     ],
     home: HomeOption = DEFAULT_HOME,
     force: Annotated[
@@ -127,10 +132,17 @@ def phi_scan(
     home: HomeOption = DEFAULT_HOME,
     landing: Annotated[
         Path | None,
-        typer.Option("--landing", help="Where files landed; default: the last run's."),
+        typer.Option(
+            "--landing",
+            metavar="DIR",
+            help="Where files landed; default: the last run's.",
+        ),
     ] = None,
     also: Annotated[
-        list[Path], typer.Option("--also", help="A file or folder to look in as well.")
+        list[Path],
+        typer.Option(
+            "--also", metavar="PATH", help="A file or folder to look in as well."
+        ),
     ] = [],  # noqa: B006
 ) -> None:
     """Look for anything of a patient in all that was written; say where, not what."""
@@ -165,20 +177,28 @@ def phi_scan(
 
 @app.command()
 def breach(
-    first: Annotated[str, typer.Option("--from", help="First day (UTC).")],
-    last: Annotated[str, typer.Option("--to", help="Last day (UTC).")],
+    first: Annotated[
+        str, typer.Option("--from", metavar="DATE", help="First day (UTC).")
+    ],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day (UTC).")],
     home: HomeOption = DEFAULT_HOME,
-    actor: Annotated[str | None, typer.Option(help="Whose doing it was.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Whose doing it was.")
+    ] = None,
     target: Annotated[
         str | None,
         typer.Option(
             "--object",
+            metavar="NAME",
             help="What was lost or read: warehouse.duckdb, landing, keys, spill, "
             "published, ledger.duckdb, backup, a customer, a feed, a usage file.",
         ),
     ] = None,
     discovered: Annotated[
-        str | None, typer.Option(help="The day it was, or should have been, known.")
+        str | None,
+        typer.Option(
+            metavar="DATE", help="The day it was, or should have been, known."
+        ),
     ] = None,
 ) -> None:
     """Whom a breach may have reached, what of them, and by when to notify."""
@@ -198,7 +218,11 @@ def purge(
     home: HomeOption = DEFAULT_HOME,
     landing: Annotated[
         Path | None,
-        typer.Option("--landing", help="Where files landed; default: the last run's."),
+        typer.Option(
+            "--landing",
+            metavar="DIR",
+            help="Where files landed; default: the last run's.",
+        ),
     ] = None,
     as_of: AsOfOption = None,
     delete: Annotated[
@@ -221,13 +245,24 @@ def purge(
 @app.command()
 def audit(
     home: HomeOption = DEFAULT_HOME,
-    actor: Annotated[str | None, typer.Option(help="Who did it.")] = None,
-    action: Annotated[str | None, typer.Option(help="What was done.")] = None,
-    target: Annotated[
-        str | None, typer.Option("--object", help="An invoice, a customer, a file.")
+    actor: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who did it.")
     ] = None,
-    first: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
-    last: Annotated[str | None, typer.Option("--to", help="Last day.")] = None,
+    action: Annotated[
+        str | None, typer.Option(metavar="ACTION", help="What was done.")
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--object", metavar="NAME", help="An invoice, a customer, a file."
+        ),
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First day.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DATE", help="Last day.")
+    ] = None,
 ) -> None:
     """Show who did what and when, from the audit log."""
     days = [
@@ -245,11 +280,20 @@ def audit(
 @app.command()
 def extract(
     customers: Annotated[
-        list[str], typer.Option("--customer", help="Whose usage; may be repeated.")
+        list[str],
+        typer.Option(
+            "--customer", metavar="CUSTOMER", help="Whose usage; may be repeated."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="A new Parquet file.")],
-    recipient: Annotated[str, typer.Option("--recipient", help="Who gets it.")],
-    purpose: Annotated[str, typer.Option("--purpose", help="What for.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="A new Parquet file.")
+    ],
+    recipient: Annotated[
+        str, typer.Option("--recipient", metavar="NAME", help="Who gets it.")
+    ],
+    purpose: Annotated[
+        str, typer.Option("--purpose", metavar="TEXT", help="What for.")
+    ],
     home: HomeOption = DEFAULT_HOME,
 ) -> None:
     """Write usage without identifiers of patients: year, State, kind, quantity."""
@@ -265,12 +309,15 @@ def extract(
 
 @keys.command()
 def rotate(
-    name: Annotated[str, typer.Argument(help="warehouse, ledger or token.")],
+    name: Annotated[
+        str, typer.Argument(metavar="KEY", help="warehouse, ledger or token.")
+    ],
     home: HomeOption = DEFAULT_HOME,
     landing: Annotated[
         Path | None,
         typer.Option(
             "--landing",
+            metavar="DIR",
             help="With token: where files landed, to make tokens again; default: the "
             "last run's.",
         ),

@@ -15,7 +15,7 @@ from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.last_run import last_run
 from orchestration.warehouse import open_files
-from orchestration.wording import WIDTH, ends, money
+from orchestration.wording import WIDTH, ends, figure, money
 
 BUCKETS = ("current", "1-30", "31-60", "61-90", "90+")
 # Payments and credits are shown that came within so many days, and all with a rest.
@@ -144,9 +144,9 @@ def _account(
             row["invoice_date"],
             row["due_date"],
             row["days_past_due"] if row["days_past_due"] > 0 else "",
-            money(row["total"], currency).split()[0],
-            money(row["paid"], currency).split()[0],
-            money(row["balance"], currency).split()[0],
+            figure(row["total"], currency),
+            figure(row["paid"], currency),
+            figure(row["balance"], currency),
         )
     if not items:
         yield "nothing"

@@ -2,6 +2,7 @@
 
 import shlex
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,7 @@ from orchestration.database import connect
 from orchestration.heads import heads_of
 from orchestration.home import Home
 from orchestration.options import DEFAULT_HOME
+from orchestration.wording import figure, money
 
 _console = Console(highlight=False)
 
@@ -109,8 +111,12 @@ def _print_by_currency(
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for heading in ("Currency", *headings):
         table.add_column(heading, justify="right" if heading != "Currency" else "left")
-    for currency, *figures in rows:
-        table.add_row(currency, *(f"{figure:,}" for figure in figures))
+    for currency, *found in rows:
+        cells = (
+            figure(value, currency) if isinstance(value, Decimal) else f"{value:,}"
+            for value in found
+        )
+        table.add_row(currency, *cells)
     _console.print(table if rows else f"{title}: nothing.")
 
 
@@ -132,7 +138,7 @@ def _print_invoices(
         [invoice_ids, _SHOWN],
     ).fetchall()
     for number, day, customer, lines, total, currency in rows:
-        table.add_row(number, f"{day}", customer, f"{lines}", f"{total:,} {currency}")
+        table.add_row(number, f"{day}", customer, f"{lines}", money(total, currency))
     _console.print(table)
     more = len(invoice_ids) - _SHOWN
     if more > 0:

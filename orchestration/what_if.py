@@ -26,6 +26,7 @@ from orchestration.last_run import LastRun, last_published_run
 from orchestration.project import DBT_PROJECT_VARIABLE, PROJECT_DIR
 from orchestration.run import Settings, run_billing
 from orchestration.warehouse import open_files
+from orchestration.wording import figure
 
 _console = Console(highlight=False)
 _COPIED = "what-if-"
@@ -171,12 +172,16 @@ def _print_changes(
     totals: dict[str, list[Decimal]] = {}
     for change in changes:
         amounts = (change.today, change.then, change.difference)
-        table.add_row(*_in_words(change.key), *(f"{a:,}" for a in amounts))
-        total = totals.setdefault(change.key[1], [Decimal(0)] * 3)
-        totals[change.key[1]] = [a + b for a, b in zip(total, amounts, strict=True)]
+        currency = change.key[1]
+        table.add_row(
+            *_in_words(change.key), *(figure(amount, currency) for amount in amounts)
+        )
+        total = totals.setdefault(currency, [Decimal(0)] * 3)
+        totals[currency] = [a + b for a, b in zip(total, amounts, strict=True)]
     for currency, amounts in sorted(totals.items()):
         blank = [""] * (len(headings) - 2)
-        table.add_row("Total", currency, *blank, *(f"{a:,}" for a in amounts))
+        cells = (figure(amount, currency) for amount in amounts)
+        table.add_row("Total", currency, *blank, *cells)
     _console.print(table)
 
 

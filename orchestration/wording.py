@@ -38,6 +38,11 @@ def wrapped(first: str, words: str) -> list[str]:
     )
 
 
+def figure(amount: Decimal, currency: str) -> str:
+    """An amount in the decimals of its currency, without its name."""
+    return f"{amount:,.{currency_decimals().get(currency, 2)}f}"
+
+
 def money(amount: Decimal, currency: str) -> str:
     """An amount in the decimals of its currency: 1,234.50 USD, 10,000 JPY."""
-    return f"{amount:,.{currency_decimals().get(currency, 2)}f} {currency}"
+    return f"{figure(amount, currency)} {currency}"

@@ -30,7 +30,7 @@ BOOKED = (
 def later(
     billed_book: BilledBook, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Copy]:
-    """April: billed as of 3 May, closed as of 5 May, `joins` held meanwhile."""
+    """April: billed as of 3 May, closed as of 5 May, `joins` and `pace` held."""
     place = tmp_path_factory.mktemp("later")
     copy = Copy(place / "home", place / "landing")
     shutil.copytree(billed_book.home, copy.home)
@@ -63,6 +63,10 @@ def later(
     )
     terms = copy.landing / "contracts" / "contract_lines" / "joins.csv"
     terms.write_text(terms.read_text().replace(",90", ",9o"))
+    # Said to be in Canadian dollars when three months were billed in US dollars.
+    pace = copy.landing / "contracts" / "contracts" / "pace.csv"
+    header, row = pace.read_text().splitlines()
+    pace.write_text(f"{header},currency\n{row},CAD\n")
     places = ("--home", copy.home, "--landing", copy.landing)
     through = ("--as-of", "2026-05-03", "--issue-through", "2026-05-01")
     billing("run", *through, *places)
@@ -141,6 +145,25 @@ def test_a_contract_held_after_it_was_billed_posts_nothing_V3(later: Copy) -> No
     assert later.ledger(
         "select count(*) from ledger.book.posted_revenue "
         "where contract_id = 'joins' and accounting_month >= '2026-04-01'"
+    ) == [(0,)]
+
+
+def test_a_currency_that_changes_holds_its_contract_alone_A2(later: Copy) -> None:
+    close = Close(later.publication)
+    ((column, value, reason),) = close.rows(
+        "select column_name, value, reason from quality.rejected_rows "
+        "where source_file = 'contracts/contracts/pace.csv'"
+    )
+    assert (column, value) == ("currency", "CAD")
+    assert reason.startswith("is not USD, in which the contract is booked")
+    assert later.ledger(
+        "select distinct currency from ledger.book.journal_lines "
+        "where contract_id = 'pace'"
+    ) == [("USD",)]
+    # It posts nothing more; what is booked of it stays.
+    assert later.ledger(
+        "select count(*) from ledger.book.posted_revenue "
+        "where contract_id = 'pace' and accounting_month >= '2026-04-01'"
     ) == [(0,)]
 
 

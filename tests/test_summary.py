@@ -36,7 +36,10 @@ ISSUED = """
         'INV-1' as invoice_id, 'INV-1' as invoice_number, 'paid' as status,
         date '2026-02-01' as invoice_date, 'K' as customer_id, 'Clinic' as
         customer_name, 'K' as invoice_group, 'USD' as currency,
-        -490.00 as subtotal, -490.00 as credits, 0.00 as total;
+        -490.00 as subtotal, -490.00 as credits, 0.00 as total
+        union all select
+        'INV-2', 'INV-2', 'open', date '2026-02-01', 'O', 'Osaka', 'O', 'JPY',
+        4240.00, 0.00, 4240.00;
     create table finance.invoice_lines as select 'INV-1' as invoice_id;
     create table quality.usage_outcomes as
         select '' as outcome, '' as reason, 0 as rows limit 0;
@@ -74,6 +77,15 @@ def test_a_credit_memo_is_told_with_its_own_total(
     print_summary(tmp_path, date(2026, 2, 1), ["INV-1"])
     said = " ".join(capsys.readouterr().out.split())
     assert "INV-1 2026-02-01 Clinic 1 -490.00 USD" in said
+
+
+def test_yen_have_no_decimals(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish(tmp_path, ISSUED)
+    print_summary(tmp_path, date(2026, 2, 1), ["INV-2"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "INV-2 2026-02-01 Osaka 0 4,240 JPY" in said
 
 
 def test_of_a_held_contract_what_must_be_mended_is_told(

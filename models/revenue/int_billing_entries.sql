@@ -81,8 +81,12 @@ select
     customer_id,
     contract_id,
     invoice_number,
+    cast(null as varchar) as product_id,
     memo,
     currency,
+    cast(null as date) as revenue_month,
+    cast(null as date) as accounting_month,
     cast(amount as decimal(18, 2)) as amount,
-    entry_date
+    entry_date,
+    false as is_booked_by_close
 from due

@@ -56,19 +56,12 @@ balances as (
         by_month.currency,
         by_month.month,
         months.next_month,
-        first_value(by_month.customer_id) over (
-            partition by by_month.contract_id
-            order by by_month.month
-            rows unbounded preceding
-        ) as customer_id,
-        sum(by_month.amount) over (
-            partition by by_month.contract_id
-            order by by_month.month
-            rows unbounded preceding
-        ) as unbilled
+        first_value(by_month.customer_id) over contract as customer_id,
+        sum(by_month.amount) over contract as unbilled
     from by_month
     inner join months on by_month.month = months.month
     inner join closed on by_month.month <= closed.month
+    window contract as (partition by by_month.contract_id order by by_month.month)
 ),
 
 due as (
@@ -105,12 +98,16 @@ select
         'kind', 'accounting_month', 'contract_id', 'product_id', 'revenue_month'
     ]) }} as source_key,
     kind,
+    product_id as applies_to,
     customer_id,
     contract_id,
+    cast(null as varchar) as invoice_number,
     product_id,
+    cast(null as varchar) as memo,
     currency,
     revenue_month,
     accounting_month,
     cast(amount as decimal(18, 2)) as amount,
-    entry_date
+    entry_date,
+    true as is_booked_by_close
 from due

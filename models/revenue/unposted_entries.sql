@@ -1,5 +1,4 @@
--- One row per journal entry to book and account: what is due less what is booked (V4),
--- by customer and currency, so that what was booked under another is taken back there.
+-- One row per journal entry to book and account: due less booked, by customer (V4).
 with
 
 closed as (
@@ -8,31 +7,10 @@ closed as (
 ),
 
 due as (
-    select
-        {{ entry_details() }},
-        applies_to,
-        cast(null as varchar) as product_id,
-        cast(null as date) as revenue_month,
-        cast(null as date) as accounting_month,
-        amount,
-        false as is_booked_by_close
+    select {{ due_entry() }}
     from {{ ref('int_billing_entries') }}
     union all
-    select
-        source_key,
-        kind,
-        customer_id,
-        contract_id,
-        null as invoice_number,
-        null as memo,
-        currency,
-        entry_date,
-        product_id as applies_to,
-        product_id,
-        revenue_month,
-        accounting_month,
-        amount,
-        true as is_booked_by_close
+    select {{ due_entry() }}
     from {{ ref('int_revenue_entries') }}
 ),
 
@@ -42,8 +20,8 @@ ruled as (
         due.customer_id,
         due.currency,
         due.amount,
-        coalesce(own.debit_account, others.debit_account) as debit_account,
-        coalesce(own.credit_account, others.credit_account) as credit_account
+        coalesce(own.debit_account, others.debit_account) as debited,
+        coalesce(own.credit_account, others.credit_account) as credited
     from due
     left join {{ ref('posting_rules') }} as own
         on due.kind = own.kind and due.applies_to = own.applies_to
@@ -52,23 +30,28 @@ ruled as (
 ),
 
 lines as (
-    select source_key, customer_id, currency, debit_account as account, amount
+    select source_key, customer_id, currency, debited as account, amount
     from ruled
     union all
-    select
-        source_key,
-        customer_id,
-        currency,
-        credit_account as account,
-        -amount as amount
+    select source_key, customer_id, currency, credited as account, -amount as amount
     from ruled
     union all
     select source_key, customer_id, currency, account, credit - debit as amount
     from {{ ref('stg_journal_lines') }}
 ),
 
+-- Entries of one source are told apart by how many lines of it were there before.
 differences as (
-    select source_key, customer_id, currency, account, sum(amount) as amount
+    select
+        source_key,
+        customer_id,
+        currency,
+        account,
+        sum(amount) as amount,
+        dense_rank() over (
+            partition by source_key
+            order by {{ by_bytes('customer_id') }}, {{ by_bytes('currency') }}
+        ) - 1 as entries_before
     from lines
     group by source_key, customer_id, currency, account
     having sum(amount) <> 0
@@ -106,17 +89,6 @@ latest as (
         ) as place,
         max(entries) over (partition by source_key) as lines_booked
     from described
-),
-
--- Entries of one source are told apart by how many lines of it were there before.
-numbered as (
-    select
-        *,
-        dense_rank() over (
-            partition by source_key
-            order by {{ by_bytes('customer_id') }}, {{ by_bytes('currency') }}
-        ) - 1 as entries_before
-    from differences
 )
 
 select
@@ -133,7 +105,7 @@ select
     latest.is_booked_by_close,
     greatest({{ month_of('latest.entry_date') }}, closed.open_month)
         as accounting_month
-from numbered as differences
+from differences
 inner join latest
     on
         differences.source_key = latest.source_key
