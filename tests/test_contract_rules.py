@@ -203,6 +203,11 @@ class TestNotYetKnown:
         )
         assert [row[:3] for row in rejections(connection)] == [(LINES, 5, "unit_price")]
         assert intake.held == {}
+        # Who reads the rejected rows takes a contract named there for a held one.
+        (named,) = connection.execute(
+            "select contract_id from raw.rejected_rows"
+        ).fetchone()
+        assert named is None
 
     def test_it_is_not_compared_and_kept_for_later(self, tmp_path):
         version = {"line_id": "ns", "effective_on": "2026-09-01"}
