@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 
 from orchestration.contract_reading import Row
-from orchestration.contract_rules import TIERED_MODELS, minor_unit
+from orchestration.contract_rules import LARGEST_CHARGE, TIERED_MODELS, minor_unit
 from orchestration.receivable_specs import LANDED_TABLES
 
 Rejections = Iterator[tuple[Row, str | None, str]]
@@ -266,6 +266,59 @@ def amounts_fit_the_currency(book: Book) -> Rejections:
                     yield row, column, reason
 
 
+def recurring_charge_is_within_bounds(book: Book) -> Rejections:
+    for row in book.table("contract_lines"):
+        if row["charge_type"] != "recurring" or row["status"] == "ended":
+            continue
+        quantity = Decimal(1) if row["quantity"] is None else row["quantity"]
+        quantity = max(quantity - (row["included_quantity"] or 0), Decimal(0))
+        if row["pricing_model"] == "package" and row["package_size"]:
+            packages, rest = divmod(quantity, row["package_size"])
+            quantity = packages + bool(rest)
+        elif row["pricing_model"] == "flat":
+            quantity = Decimal(1)
+        price, fees = _dearest(book, row)
+        charge = quantity * price + fees
+        if charge >= LARGEST_CHARGE:
+            yield (
+                row,
+                "unit_price" if row.lacks("quantity") else "quantity",
+                f"makes a charge of up to {charge:,.2f}; one is to stay below "
+                f"{LARGEST_CHARGE:,} (R1); mend the quantity or the price",
+            )
+
+
+def shortfall_is_within_bounds(book: Book) -> Rejections:
+    for row in book.table("commitments"):
+        if row["kind"] != "quantity" or row["true_up"] != "shortfall":
+            continue
+        price = row["shortfall_price"]
+        if price is None:
+            versions = book.by("contract_lines", "line_id").get(row["line_id"], ())
+            price = max((_dearest(book, one)[0] for one in versions), default=0)
+        shortfall = (row["committed"] or 0) * abs(price)
+        if shortfall >= LARGEST_CHARGE:
+            yield (
+                row,
+                "committed",
+                f"makes a shortfall of up to {shortfall:,.2f}; a charge is to stay "
+                f"below {LARGEST_CHARGE:,} (M2); mend it or the price",
+            )
+
+
+def _dearest(book: Book, line: Row) -> tuple[Decimal, Decimal]:
+    """The largest price of one unit of a line, and all flat fees, without signs."""
+    prices, fees = [line["unit_price"]], [Decimal(0)]
+    if line["pricing_model"] in TIERED_MODELS:
+        card = book.by("rate_cards", "rate_card_id").get(line["rate_card_id"], ())
+        prices += [tier["unit_price"] for tier in card]
+        fees += [abs(tier["flat_fee"] or 0) for tier in card]
+        if line["pricing_model"] == "stairstep":
+            prices = []
+    largest = max((abs(price or 0) for price in prices), default=Decimal(0))
+    return Decimal(largest), sum(fees, Decimal(0))
+
+
 def rerate_is_of_a_volume_line(book: Book) -> Rejections:
     for row in book.table("commitments"):
         line = book.one("contract_lines", "line_id", row["line_id"])
@@ -326,6 +379,8 @@ COMPARISONS: tuple[Callable[[Book], Rejections], ...] = (
     tiers_have_prices,
     shortfall_has_a_price,
     amounts_fit_the_currency,
+    recurring_charge_is_within_bounds,
+    shortfall_is_within_bounds,
     rerate_is_of_a_volume_line,
     rerate_begins_with_a_year,
     rerate_is_one_for_a_line,

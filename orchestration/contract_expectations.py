@@ -5,11 +5,11 @@ tables look like contracts at all.
 """
 
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import pandas
 
+from orchestration.contract_rules import FIRST_DAY, LAST_DAY
 from orchestration.expectations import Expectation
 
 
@@ -21,7 +21,6 @@ _BETWEEN = "ExpectColumnValuesToBeBetween"
 _REGEX = "ExpectColumnValuesToMatchRegex"
 _TRUE = "ExpectColumnValuesToBeInSet"
 _NO_BLANKS = r"^\S(?:.*\S)?\Z"
-_FIRST_DAY, _LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
 
 CONTRACT_EXPECTATIONS = (
     _expect(
@@ -149,7 +148,7 @@ def _with_signs(table: str, landed: pandas.DataFrame) -> pandas.DataFrame:
             zip(frame["signed_on"], frame["starts_on"], frame["ends_on"], strict=True)
         )
         frame["contract_dates_are_plausible"] = pandas.Series(
-            [all(_FIRST_DAY <= day <= _LAST_DAY for day in of_one) for of_one in days],
+            [all(FIRST_DAY <= day <= LAST_DAY for day in of_one) for of_one in days],
             dtype=object,
         )
         frame["contract_is_at_most_50_years"] = pandas.Series(

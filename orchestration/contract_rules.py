@@ -5,6 +5,7 @@ rule's number. `contract_comparisons.py` judges rows by other rows.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from decimal import Decimal
 from functools import cache
 
@@ -16,6 +17,10 @@ Reasons = Iterator[tuple[str, str]]
 Rules = dict[str, tuple[Callable[[Row], Reasons], ...]]
 
 TIERED_MODELS = ("graduated", "volume", "stairstep")
+# What a charge stays below, so that sums of many fit, and the price of one unit.
+LARGEST_CHARGE, LARGEST_PRICE = 10**11, 10**8
+# The days of contracts; `calendar_months` reaches farther on both sides.
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2100, 12, 31)
 
 
 @cache
@@ -103,6 +108,24 @@ def new_end_is_named(row: Row) -> Reasons:
         )
 
 
+def new_end_is_plausible(row: Row) -> Reasons:
+    yield from _within_calendar(row, "new_ends_on", "C2")
+
+
+def completion_is_plausible(row: Row) -> Reasons:
+    yield from _within_calendar(row, "completed_on", "S1")
+
+
+def _within_calendar(row: Row, column: str, rule: str) -> Reasons:
+    day = row[column]
+    if day is not None and not FIRST_DAY <= day <= LAST_DAY:
+        yield (
+            column,
+            f"is not within {FIRST_DAY} to {LAST_DAY}, all that is billed ({rule}); "
+            "is its year right?",
+        )
+
+
 def percents_are_within_100(row: Row) -> Reasons:
     for column in ("discount_percent", "percentage"):
         percent = row.values.get(column)
@@ -116,6 +139,16 @@ def quantities_are_not_negative(row: Row) -> Reasons:
         if quantity is not None and quantity < 0:
             rule = "M1" if column == "committed" else "R2, U6"
             yield column, f"is below 0 ({rule}); a credit is a price below 0"
+
+
+def tier_price_is_within_bounds(row: Row) -> Reasons:
+    price = row["unit_price"]
+    if price is not None and abs(price) >= LARGEST_PRICE:
+        yield (
+            "unit_price",
+            f"is not within {LARGEST_PRICE:,}, as a price of one unit is to be (U6); "
+            "is its decimal point missing?",
+        )
 
 
 def package_holds_something(row: Row) -> Reasons:
@@ -245,7 +278,7 @@ ROW_RULES: Rules = {
         payment_terms_are_not_negative,
         contract_ends_after_it_starts,
     ),
-    "amendments": (new_end_is_named,),
+    "amendments": (new_end_is_named, new_end_is_plausible),
     "contract_lines": (
         percents_are_within_100,
         quantities_are_not_negative,
@@ -258,12 +291,13 @@ ROW_RULES: Rules = {
         year_scope_has_a_count,
         percentage_is_recurring,
     ),
-    "rate_cards": (percents_are_within_100,),
+    "rate_cards": (percents_are_within_100, tier_price_is_within_bounds),
     "commitments": (
         quantities_are_not_negative,
         quantity_commitment_is_of_a_line,
         rerate_is_of_a_year,
     ),
+    "milestones": (completion_is_plausible,),
     "baas": (agreement_ends_after_it_begins,),
 }
 

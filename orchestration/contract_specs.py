@@ -15,7 +15,7 @@ import pyarrow
 class ColumnType:
     """A type of column: what a value of it is called, how it is stored, its precision.
 
-    `digits` is (all digits, decimals) of a decimal and None for any other type.
+    `digits` is (all digits, decimals) taken of a decimal and None for any other type.
     """
 
     words: str
@@ -32,9 +32,12 @@ DATE = ColumnType("a date", pyarrow.date32())
 BOOLEAN = ColumnType("true or false", pyarrow.bool_())
 WHOLE = ColumnType("a whole number", pyarrow.int32())
 PRICE = _decimal("a price", 19, 8)
-QUANTITY = _decimal("a quantity", 18, 4)
 PERCENT = _decimal("a percent", 9, 4)
-MONEY = _decimal("an amount", 18, 2)
+# Fewer digits are taken than stored, so that sums of many fit, and what is charged is
+# a price of its line as well (A6).
+QUANTITY = ColumnType("a quantity", pyarrow.decimal128(18, 4), (15, 4))
+MONEY = ColumnType("an amount", pyarrow.decimal128(18, 2), (15, 2))
+CHARGE = ColumnType("a charge", pyarrow.decimal128(18, 2), (13, 2))
 
 Default = Any | Callable[[Mapping[str, Any]], Any]
 
@@ -304,7 +307,7 @@ TABLES = {
                 needed("milestone_id"),
                 _CONTRACT,
                 needed("milestone", allowed=_MILESTONES),
-                needed("amount", MONEY),
+                needed("amount", CHARGE),
                 Column("completed_on", DATE),
                 Column("evidence"),
                 Column(

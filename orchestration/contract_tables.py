@@ -131,7 +131,11 @@ def _load(
     }
     logs = {
         "rejected_rows": [
-            (row.source_file, row.line, *_told(problem), owners.get(id(row)))
+            (
+                *(row.source_file, row.line, *_told(problem)),
+                # A row that is not known yet holds no contract.
+                owners.get(id(row)) if row.is_known else None,
+            )
             for row in rejected
             for problem in row.problems
         ],

@@ -11,7 +11,8 @@ from orchestration.landed_files import discreet_name
 from orchestration.project import DBT_PROJECT_DIR
 
 # What the run rests on now, and the latest that the ledger says of each input. Nothing
-# rests on the rows of a held contract: one may have a key that can't be right.
+# rests on a rejected row, nor on the rows of a held contract: one may have a key that
+# can't be right.
 _INPUTS = """
     select
         'contract_file' as kind,
@@ -30,6 +31,10 @@ _INPUTS = """
     from warehouse.raw.contract_rows
     where is_known and coalesce(contract_id not in (
         select contract_id from warehouse.raw.held_contracts), true)
+        and not exists (
+            select 1 from warehouse.raw.rejected_rows as rejected
+            where rejected.source_file = contract_rows.source_file
+                and rejected.line = contract_rows.line)
     group by table_name, row_key
     union all
     select kind, name, null, digest from temp.code_digests

@@ -75,6 +75,65 @@ COMPARISONS = [
         "percentage line itself (R4)",
         NC,
     ),
+    # 1,000,000,000 × 100.00 is no longer below 100,000,000,000.
+    (
+        [add(LINES, quantity="1000000000", unit_price="100")],
+        LINES,
+        5,
+        "quantity",
+        "makes a charge of up to 100,000,000,000.00; one is to stay below",
+        NC,
+    ),
+    (
+        [add(LINES, unit_price="-99999999999.99", discount_percent="9")]
+        + [edit(LINES, 5, quantity="2", included_quantity="0.5")],
+        LINES,
+        5,
+        "quantity",
+        "makes a charge of up to 149,999,999,999.98",
+        NC,
+    ),
+    # 10 in packages of 0.0003 are 33,334.
+    (
+        [add(LINES, pricing_model="package", package_size="0.0003", quantity="10")]
+        + [edit(LINES, 5, unit_price="3000000")],
+        LINES,
+        5,
+        "quantity",
+        "makes a charge of up to 100,002,000,000.00",
+        NC,
+    ),
+    (
+        [
+            add(CARDS, up_to="5", flat_fee="60000000000"),
+            add(CARDS, tier="2", flat_fee="39999999990"),
+            add(LINES, pricing_model="graduated", rate_card_id="own", unit_price=""),
+            edit(LINES, 5, quantity="10"),
+        ],
+        LINES,
+        5,
+        "quantity",
+        "makes a charge of up to 100,000,000,000.00",
+        NC,
+    ),
+    # 10,000,000,000 short at 10 each.
+    (
+        [add(COMMITMENTS, committed="10000000000", shortfall_price="10")],
+        COMMITMENTS,
+        2,
+        "committed",
+        "makes a shortfall of up to 100,000,000,000.00",
+        NC,
+    ),
+    # At the price of the dearest tier, 1.5.
+    (
+        [add(COMMITMENTS, committed="66666666667")],
+        COMMITMENTS,
+        2,
+        "committed",
+        "makes a shortfall of up to 100,000,000,000.50",
+        NC,
+    ),
     ([add(COMMITMENTS, line_id="ss")], COMMITMENTS, 2, "line_id", "of contract sc", NC),
     ([add(COMMITMENTS, line_id="ns")], COMMITMENTS, 2, "line_id", "no units (M2)", NC),
     (

@@ -51,6 +51,12 @@ def test_a_bad_row_is_rejected_alone_and_holds_its_contract(
         [add(LINES, unit_price="-5.12345678", discount_percent="12.5000")],
         [add(LINES, unit_price="10.5000000000000")],
         [add(LINES, status="ended", unit_price="")],
+        # 999,999,999 × 100 is below 100,000,000,000, and so are the others.
+        [add(LINES, quantity="999999999", unit_price="100")],
+        [add(LINES, status="ended", quantity="99999999999", unit_price="100")],
+        [add("milestones", amount="99999999999.99", completed_on="1990-01-01")],
+        [add("amendments", kind="renewed", new_ends_on="2100-12-31")],
+        [add(COMMITMENTS, committed="99999999999", shortfall_price="1")],
         [add(LINES)] * 2,
         [add(LINES, amendment_id="na", effective_on="2026-01-01", line_id="ns")],
         [add(COMMITMENTS, effective_on="2025-06-01", **RERATE)],
@@ -197,6 +203,11 @@ class TestNotYetKnown:
         )
         assert [row[:3] for row in rejections(connection)] == [(LINES, 5, "unit_price")]
         assert intake.held == {}
+        # Who reads the rejected rows takes a contract named there for a held one.
+        (named,) = connection.execute(
+            "select contract_id from raw.rejected_rows"
+        ).fetchone()
+        assert named is None
 
     def test_it_is_not_compared_and_kept_for_later(self, tmp_path):
         version = {"line_id": "ns", "effective_on": "2026-09-01"}

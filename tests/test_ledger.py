@@ -60,13 +60,16 @@ def book(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
                 feed varchar, file_id varchar, source_file varchar);
             create table raw.contract_rows (
                 table_name varchar, row_key varchar, contract_id varchar,
-                digest varchar, is_known boolean);
+                digest varchar, is_known boolean, source_file varchar, line integer);
             create table raw.held_contracts (contract_id varchar);
+            create table raw.rejected_rows (source_file varchar, line integer);
             insert into raw.contract_files values ('contracts/customers.csv', 'c1');
             insert into raw.usage_files values ('ehr', 'u1', 'usage/ehr/january.csv');
             insert into raw.contract_rows values
-                ('contract_lines', 'fee|2026-01-01', 'K1', 'r1', true),
-                ('amendments', 'later', 'K1', 'r2', false);
+                ('contract_lines', 'fee|2026-01-01', 'K1', 'r1', true,
+                    'contracts/contract_lines.csv', 2),
+                ('amendments', 'later', 'K1', 'r2', false,
+                    'contracts/amendments.csv', 2);
         """)
         yield connection
 
@@ -347,6 +350,24 @@ def test_the_rows_of_a_held_contract_are_not_gone_C8(
     book.execute("delete from raw.contract_rows where contract_id = 'K1'")
     book.execute("insert into raw.held_contracts values ('K1')")
     check_inputs(book, [])
+
+
+def test_no_issue_rests_on_a_rejected_row_C8(book: duckdb.DuckDBPyConnection) -> None:
+    """A facility that was rejected for its id is mended by another one."""
+    book.execute("""
+        insert into raw.contract_rows values
+            ('facilities', 'n!', null, 'r3', true, 'contracts/facilities.csv', 2),
+            ('facilities', 'n2', null, 'r4', true, 'contracts/facilities.csv', 3);
+        insert into raw.rejected_rows values ('contracts/facilities.csv', 2);
+    """)
+    draft(book, "INV-2026-000001")
+    issue(book)
+    book.execute("delete from raw.rejected_rows")
+    book.execute("update raw.contract_rows set row_key = 'n1' where row_key = 'n!'")
+    check_inputs(book, [])
+    book.execute("delete from raw.contract_rows where row_key = 'n2'")
+    with pytest.raises(BillingError, match="gone: facilities n2"):
+        check_inputs(book, [])
 
 
 def test_inputs_are_booked_only_when_new_or_changed(
