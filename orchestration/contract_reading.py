@@ -109,7 +109,8 @@ def read_rows(file: LandedFile, spec: TableSpec) -> tuple[list[Row], list[str]]:
     Raises BillingError, naming the file and what to do, where no row can be trusted:
     an unreadable file, another encoding, a header without a required column.
     """
-    frame = _parquet(file, spec) if file.name.endswith(".parquet") else _csv(file)
+    is_parquet = file.name.lower().endswith(".parquet")
+    frame = _parquet(file, spec) if is_parquet else _csv(file)
     warnings = _check_header(file, spec, list(frame.columns))
     present = [name for name in spec.by_name if name in frame.columns]
     width = len(frame.columns) - 2

@@ -153,14 +153,16 @@ def table_files(
     """Files of one table, by name: `{table}.csv`, `.csv.gz`, `.parquet`, `{table}/*`.
 
     Files in the table's own folder that end otherwise are left out;
-    `unknown_entries` names them.
+    `unknown_entries` names them. An ending may be in capitals, as old systems write it.
     """
     check_landing(landing)
-    beside = [landing / folder / f"{table}{suffix}" for suffix in TABLE_SUFFIXES]
+    beside = [
+        path for path in _visible(landing / folder) if _table_of(path.name) == table
+    ]
     within = [
         path
         for path in _visible(landing / folder / table)
-        if path.name.endswith(TABLE_SUFFIXES)
+        if _table_of(path.name) is not None
     ]
     files = [
         _landed(landing, path) for path in sorted(beside + within) if path.is_file()
@@ -186,7 +188,7 @@ def feed_files(
             (
                 _landed(landing, path, _promised(path), counted)
                 for path in _all_files(feed)
-                if path.suffix != PROMISE_SUFFIX
+                if path.suffix.lower() != PROMISE_SUFFIX
             ),
             key=lambda file: file.name,
         )
@@ -220,14 +222,22 @@ def _unknown_table(folder: str, entry: Path, tables: tuple[str, ...]) -> list[st
             f"{folder}/{entry.name}/{path.name} is not read: files of a table end in "
             f"{', '.join(TABLE_SUFFIXES)}."
             for path in _visible(entry)
-            if not (path.is_file() and path.name.endswith(TABLE_SUFFIXES))
+            if not (path.is_file() and _table_of(path.name) is not None)
             and not _is_note(path.name)
         ]
     known = [f"{table}{suffix}" for table in tables for suffix in TABLE_SUFFIXES]
-    if entry.name in known:
+    if _table_of(entry.name) in tables:
         shown = f"{folder}/{entry.name} is not read: {_NO_FILE}."
         return [] if entry.is_file() else [shown]
     return _unknown(f"{folder}/{entry.name}", entry.name, known, "")
+
+
+def _table_of(name: str) -> str | None:
+    """What stands before the ending of a table's file; None if it ends otherwise."""
+    for suffix in TABLE_SUFFIXES:
+        if name.lower().endswith(suffix):
+            return name[: -len(suffix)]
+    return None
 
 
 def _unknown_feed(entry: Path) -> list[str]:
@@ -314,6 +324,8 @@ def _is_new(folder: Path, walked: set[tuple[int, int]]) -> bool:
 def _promised(path: Path) -> str | None:
     """The hash that lies beside a file; empty if it is none, None if there is none."""
     beside = path.with_name(path.name + PROMISE_SUFFIX)
+    if path.suffix.isupper() and not beside.exists():
+        beside = path.with_name(path.name + PROMISE_SUFFIX.upper())
     if not beside.is_file():
         # A pipe would be waited on for ever.
         return "" if beside.exists() else None

@@ -26,9 +26,9 @@ class Feed:
 
 def is_named_as(file: LandedFile, format_name: str | None) -> bool:
     """Whether the name is that of a file of the format; None: of any but plain text."""
-    name = file.path.name
+    name = file.path.name.lower()
     if format_name:
-        is_note = name.endswith(".txt") and name.lower().startswith(NOTES)
+        is_note = name.endswith(".txt") and name.startswith(NOTES)
         return name.endswith(FORMATS[format_name].SUFFIXES) and not is_note
     return not name.endswith((".txt", ".txt.gz")) and any(
         name.endswith(reader.SUFFIXES) for reader in FORMATS.values()

@@ -258,6 +258,22 @@ def test_parquet_and_gz_are_read_like_csv(tmp_path):
         load(tmp_path)
 
 
+def test_an_ending_in_capitals_is_read_as_what_it_says(tmp_path):
+    land_text(tmp_path)
+    contracts = tmp_path / "contracts"
+    (contracts / "customers.csv").rename(contracts / "customers.CSV")
+    packed = gzip.compress((contracts / "contracts.csv").read_bytes())
+    (contracts / "contracts.csv").unlink()
+    (contracts / "contracts.CSV.GZ").write_bytes(packed)
+    pyarrow.parquet.write_table(
+        pyarrow.table({"customer_id": ["north"], "effective_on": ["2026-01-01"]}),
+        contracts / "baas.PARQUET",
+    )
+    intake, _ = load(tmp_path)
+    tables = ("customers", "contracts", "baas")
+    assert [intake.rows[table] for table in tables] == [1, 1, 1]
+
+
 def test_a_stopped_intake_leaves_the_tables_as_they_were(tmp_path):
     land_text(tmp_path)
     _, connection = load(tmp_path)

@@ -45,6 +45,32 @@ def test_a_table_may_be_split_over_files_of_every_kind(tmp_path):
     assert table_files(tmp_path, "baas") == []
 
 
+def test_the_ending_of_a_tables_file_may_be_in_capitals(tmp_path):
+    put(
+        tmp_path,
+        "contracts/customers.CSV",
+        "contracts/baas/a.Parquet",
+        "contracts/baas/b.CSV.GZ",
+        "receivables/payments.CSV",
+        # The name of the table may not.
+        "contracts/CONTRACTS.CSV",
+    )
+    assert [file.name for file in table_files(tmp_path, "customers")] == [
+        "contracts/customers.CSV"
+    ]
+    assert [file.name for file in table_files(tmp_path, "baas")] == [
+        "contracts/baas/a.Parquet",
+        "contracts/baas/b.CSV.GZ",
+    ]
+    (file,) = table_files(tmp_path, "payments", "receivables")
+    assert file.name == "receivables/payments.CSV"
+    assert table_files(tmp_path, "contracts") == []
+    assert unknown_entries(tmp_path) == [
+        "contracts/CONTRACTS.CSV is not read: nothing here has that name. "
+        "Did you mean contracts.csv?"
+    ]
+
+
 def test_a_file_is_known_by_its_bytes(tmp_path):
     put(tmp_path, "contracts/baas.csv")
     (file,) = table_files(tmp_path, "baas")

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import hashlib
+import json
 import os
 from datetime import date
 
@@ -416,6 +417,48 @@ def test_a_file_is_read_when_it_is_what_its_announcement_says(warehouse, landing
     assert load(warehouse, landing).failed == []
     assert sorted(rows(warehouse, "event_id")) == [("b",), ("e1",), ("e2",)]
     assert _unread(warehouse) == []
+
+
+def test_an_ending_in_capitals_is_read_as_what_it_says(warehouse, landing):
+    def line(number):
+        return f"{HEADER}\ne{number},encounter,north,,2026-05-0{number}\n"
+
+    land(landing, "clinic/OLD.CSV", line(1))
+    land(landing, "clinic/OLD.CSV.GZ", gzip.compress(line(2).encode()))
+    duckdb.sql(f"""copy (
+        select 'e3' as event_id, 'encounter' as event_type, 'north' as facility,
+            '2026-05-03' as occurred_at
+    ) to '{landing}/usage/clinic/X.Parquet' (format parquet)""")
+    message = (
+        "MSH|^~\\&|ADT|north|||20260504||ADT^A01|1|P|2.5\rPV1|1|I|"
+        f"{'|' * 16}V4{'|' * 25}20260504\r"
+    )
+    land(landing, "adt/A.TXT", message)
+    land(landing, "adt/README.TXT", "what this is")
+    resource = {
+        **{"resourceType": "Encounter", "id": "V5", "status": "finished"},
+        "serviceProvider": {"reference": "Organization/north"},
+        "period": {"start": "2026-05-05"},
+    }
+    packed = gzip.compress(json.dumps(resource).encode() + b"\n")
+    land(landing, "ehr/ENCOUNTER.NDJSON.GZ", packed)
+    intake = load(warehouse, landing)
+    assert (intake.failed, intake.warnings) == ([], [])
+    assert {(day.day, feed) for day, feed in rows(warehouse, "service_date, feed")} == {
+        *((1, "clinic"), (2, "clinic"), (3, "clinic")),
+        *((4, "adt"), (5, "ehr")),
+    }
+
+
+def test_an_announcement_in_capitals_holds_back_what_is_not_whole(warehouse, landing):
+    land(landing, "clinic/A.CSV", f"{HEADER}\ne1,encounter,north,,2026-05-01\n")
+    said = land(landing, "clinic/A.CSV.SHA256", f"{'0' * 64}  A.CSV\n")
+    intake = load(warehouse, landing)
+    assert [name for name, _ in intake.failed] == ["usage/clinic/A.CSV"]
+    assert intake.warnings == []
+    said.unlink()
+    assert load(warehouse, landing).failed == []
+    assert rows(warehouse, "event_id") == [("e1",)]
 
 
 @pytest.mark.parametrize("said", ["", "soon", "\0\xff"])

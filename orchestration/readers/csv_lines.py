@@ -64,7 +64,7 @@ def chunks(path: Path, length: int = _CHUNK) -> Iterator[bytes]:
 
     Raises UnreadableFile if it cannot be read to its end.
     """
-    opened = gzip.open if path.name.endswith(".gz") else open
+    opened = gzip.open if path.name.lower().endswith(".gz") else open
     try:
         with opened(path, "rb") as file:
             packed, size = path.stat().st_size, 0

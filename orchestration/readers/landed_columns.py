@@ -61,9 +61,9 @@ class Columns:
 
 def columns_of(connection: duckdb.DuckDBPyConnection, path: Path) -> Columns:
     """Read a file's columns; raises UnreadableFile. A document has none."""
-    if path.name.endswith(".parquet"):
+    if path.name.lower().endswith(".parquet"):
         return _parquet_columns(connection, path)
-    if path.name.endswith(SUFFIXES):
+    if path.name.lower().endswith(SUFFIXES):
         return _csv_columns(path)
     return Columns(path, {}, ())
 

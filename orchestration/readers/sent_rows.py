@@ -75,7 +75,7 @@ def open_rows(
     """Make the two relations; raises UnreadableFile, the file is then to be left."""
     close_rows(connection)
     try:
-        if columns.path.name.endswith(".parquet"):
+        if columns.path.name.lower().endswith(".parquet"):
             return _open_parquet(connection, columns, selection)
         return _open_csv(connection, columns, selection)
     except duckdb.Error as error:
@@ -176,7 +176,7 @@ def _read_csv(
         else "".join(f", {name} is null as empty_{name}" for name in columns.order)
     )
     types = ", ".join(f"'{name}': 'VARCHAR'" for name in columns.order)
-    packed = "gzip" if columns.path.name.endswith(".gz") else "none"
+    packed = "gzip" if columns.path.name.lower().endswith(".gz") else "none"
     connection.execute(f"""
         create temp table usage_read as
         select {_listed(selection)}{looked_at}
