@@ -35,9 +35,18 @@ class Address:
         except psycopg.ProgrammingError:
             # Not the library's own words, which may quote a password.
             raise UsageError("--to: this is no URL of a PostgreSQL server") from None
+        port = self._named("port").replace(",", "")
+        if "@" in self._named("host") + self._named("dbname") or (
+            port and not port.isdecimal()
+        ):
+            # A piece of a password may be taken for one of them, and would be shown.
+            raise UsageError(
+                "--to: this is no URL of a PostgreSQL server: in a user's name or a "
+                "password write @ as %40, / as %2F and : as %3A"
+            )
         if "service" in self._parameters:
             raise UsageError("--to: name the server itself, not a service")
-        self.host = str(self._parameters.get("host", ""))
+        self.host = self._named("host")
         self.shown = self._shown()
         if "password" in self._parameters:
             print(
@@ -45,9 +54,7 @@ class Address:
                 "this machine: use ~/.pgpass, PGPASSWORD or a client certificate",
                 file=sys.stderr,
             )
-        self.is_local = _is_local(self.host) and _is_local(
-            str(self._parameters.get("hostaddr", ""))
-        )
+        self.is_local = _is_local(self.host) and _is_local(self._named("hostaddr"))
         mode = self._parameters.get("sslmode")
         if not self.is_local and mode not in (None, VERIFIED):
             raise UsageError(
@@ -61,21 +68,23 @@ class Address:
         """A connection in autocommit. Raises BillingError if there is none."""
         parameters = dict(self._parameters)
         parameters.setdefault("connect_timeout", _CONNECT_SECONDS)
+        parameters.setdefault("application_name", "billing publish")
         if not self.is_local:
             parameters["sslmode"] = VERIFIED
             # Else it might take the place of TLS.
             parameters["gssencmode"] = "disable"
         try:
             with _without_hidden_settings():
-                connection = psycopg.connect(
-                    **parameters, autocommit=True, application_name="billing publish"
-                )
-        except psycopg.OperationalError as error:
+                connection = psycopg.connect(**parameters, autocommit=True)
+        except psycopg.Error as error:
             # libpq names host and reason; it never repeats a password.
             reason = " ".join(str(error).split())
             raise BillingError(f"{self.shown} can't be reached: {reason}") from None
         with connection:
             yield connection
+
+    def _named(self, key: str) -> str:
+        return str(self._parameters.get(key, ""))
 
     def _shown(self) -> str:
         user, port, name = (

@@ -13,6 +13,8 @@ from orchestration.errors import BillingError
 # What no reader may be: it would pass by grants and row-level security.
 _POWERS = ("rolsuper", "rolcreaterole", "rolcreatedb", "rolreplication", "rolbypassrls")
 
+_ANY_POWER = " or ".join(f"others.{name}" for name in _POWERS)
+
 
 @dataclass
 class Changes:
@@ -92,15 +94,24 @@ def _make_person(connection: psycopg.Connection, person: str) -> None:
 
 
 def _powers(connection: psycopg.Connection, role: str) -> list[str] | None:
-    """What a role may do besides reading; None if there is no such role."""
+    """What a role may do besides reading; None if there is no such role.
+
+    Also by being a member, at whatever remove, of who publishes or of who has a power.
+    """
     row = connection.execute(
-        f"select {', '.join(_POWERS)} from pg_roles where rolname = %s", [role]
+        f"select {', '.join(_POWERS)}, array(select others.rolname::text "
+        "from pg_roles as others where others.oid <> readers.oid "
+        "and not readers.rolsuper and pg_has_role(readers.oid, others.oid, 'member') "
+        f"and (others.rolname = current_user or {_ANY_POWER}) order by 1) "
+        "from pg_roles as readers where rolname = %s",
+        [role],
     ).fetchone()
     if row is None:
         return None
+    *own, others = row
     return [
-        name.removeprefix("rol") for name, has in zip(_POWERS, row, strict=True) if has
-    ]
+        name.removeprefix("rol") for name, has in zip(_POWERS, own, strict=True) if has
+    ] + [f"the rights of {name}" for name in others]
 
 
 def _held(connection: psycopg.Connection) -> set[tuple[str, str]]:
@@ -145,7 +156,11 @@ def _limit(connection: psycopg.Connection, person: str, accesses: list[Access]) 
     sessions = sql.Literal(max(role.sessions for role in roles))
     _run(connection, "alter role {} connection limit {}", person, sessions)
     ends = [access.through for access in accesses]
-    until = "infinity" if None in ends else (max(ends) + timedelta(days=1)).isoformat()
+    until = (
+        "infinity"
+        if None in ends or max(ends) == date.max
+        else (max(ends) + timedelta(days=1)).isoformat()
+    )
     _run(connection, "alter role {} valid until {}", person, sql.Literal(until))
 
 

@@ -1,7 +1,10 @@
 """`billing publish --to`: the last good publication on a PostgreSQL server (HP-12)."""
 
+import hashlib
+import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,7 +17,6 @@ from orchestration.access_roles import AUDITOR, readers
 from orchestration.audit import AuditLog
 from orchestration.database import connect, quoted
 from orchestration.errors import BillingError
-from orchestration.files import file_digest
 from orchestration.home import Home
 from orchestration.postgres_link import Address
 from orchestration.postgres_tables import Table
@@ -53,10 +55,16 @@ def serve(home: Home, url: str, day: date | None = None) -> Served:
                 connection, accesses, day or date.today()
             )
             _note_people(home, address, people)
-            rows = _tables(home, connection, accesses, day or date.today())
+            rows, digest = _tables(home, connection, accesses, day or date.today())
         except psycopg.Error as error:
             raise BillingError(_why_not(address, error)) from None
-        _warn_of_what_is_not_logged(connection)
+        AuditLog(home.audit).append(
+            "publish_to",
+            address.shown,
+            detail={"tables": rows, "sha256": digest},
+            rows=sum(rows.values()),
+        )
+        _tidy(address, connection, rows)
     for table in sorted(rows):
         if readers(table) == [AUDITOR] and not table.startswith("compliance."):
             print(
@@ -64,20 +72,21 @@ def serve(home: Home, url: str, day: date | None = None) -> Served:
                 "orchestration/access_roles.py for others",
                 file=sys.stderr,
             )
-    AuditLog(home.audit).append(
-        "publish_to",
-        address.shown,
-        detail={"tables": rows, "sha256": file_digest(home.publication)},
-        rows=sum(rows.values()),
-    )
     return Served(address.shown, rows, people)
 
 
 def _tables(
     home: Home, connection: psycopg.Connection, accesses: list, day: date
-) -> dict[str, int]:
-    with connect() as source:
+) -> tuple[dict[str, int], str]:
+    """The rows of each table, and the digest of the file they are from."""
+    with home.publication.open("rb") as file, connect() as source:
         source.execute(f"attach {quoted(home.publication)} as publication (read_only)")
+        if not os.path.samestat(os.fstat(file.fileno()), home.publication.stat()):
+            raise BillingError(
+                f"{home.publication} was replaced just now; what was served before is "
+                "still there. Publish again"
+            )
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
         found = source.execute(
             "select table_schema || '.' || table_name from information_schema.tables "
             "where table_catalog = 'publication' order by 1"
@@ -101,10 +110,27 @@ def _tables(
             }
             postgres_tables.refuse_views_that_run_as_their_owner(connection)
             postgres_tables.make_grants_equal(connection, names)
+    return rows, digest
+
+
+def _tidy(
+    address: Address, connection: psycopg.Connection, tables: Iterable[str]
+) -> None:
+    """Free what the rows before took up, and let plans know the new ones.
+
+    What is served is served by then, so nothing is refused any more.
+    """
+    try:
         for table in tables:
-            # What the rows before took up is free again, and plans know the new ones.
-            connection.execute(sql.SQL("vacuum (analyze) {}").format(table.quoted))
-    return rows
+            name = sql.Identifier(*table.split(".", 1))
+            connection.execute(sql.SQL("vacuum (analyze) {}").format(name))
+        _warn_of_what_is_not_logged(connection)
+    except psycopg.Error as error:
+        print(
+            f"billing: {address.shown}: all is served, but the server's room was not "
+            f"made free ({type(error).__name__}); the next publication does it",
+            file=sys.stderr,
+        )
 
 
 def _note_people(home: Home, address: Address, people: postgres_people.Changes) -> None:

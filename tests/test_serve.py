@@ -11,6 +11,7 @@ from conftest import BilledBook
 from postgres import Server, wait_until
 from served import denied, home, people, publication, publish, server
 
+from orchestration import postgres_tables, serve
 from orchestration.audit import AuditLog
 from orchestration.errors import BillingError
 from orchestration.home import Home
@@ -112,6 +113,46 @@ def test_it_is_noted_where_to_and_how_much(home: Home, server: Server) -> None:
     assert row["detail"]["tables"]["finance.invoices"] == 3
     # 3 invoices, 3 lines, 2 of progress, 3 single rows, and the log's 2 by then.
     assert row["rows"] == 13
+
+
+def test_what_is_served_is_noted_even_if_the_server_is_not_tidied(
+    home: Home,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """HP-17: vacuum comes after the swap, so it can't undo what was handed over."""
+    publish(home, server)
+    monkeypatch.setattr(serve, "_WAIT", "100ms")
+    publication(home, 2)
+    with server.connect("postgres") as connection, connection.transaction():
+        connection.execute("lock table finance.invoices in share update exclusive mode")
+        publish(home, server)
+    total = "select distinct total::text from finance.invoices where status = 'open'"
+    assert server.rows("fay", total) == [("2.01",)]
+    row = list(AuditLog(home.audit).rows())[-1]
+    handed_over = hashlib.sha256(home.publication.read_bytes()).hexdigest()
+    assert row["detail"]["sha256"] == handed_over
+    assert "all is served" in capsys.readouterr().err
+
+
+def test_the_digest_noted_is_that_of_the_file_served(
+    home: Home, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HP-17: a run may publish meanwhile."""
+    handed_over = hashlib.sha256(home.publication.read_bytes()).hexdigest()
+    before = home.path / "before.duckdb"
+    tables = postgres_tables.make_access_tables
+
+    def another_run_publishes(*arguments: object) -> None:
+        home.publication.rename(before)
+        home.publication.write_bytes(b"another")
+        tables(*arguments)
+
+    monkeypatch.setattr(postgres_tables, "make_access_tables", another_run_publishes)
+    publish(home, server)
+    row = list(AuditLog(home.audit).rows())[-1]
+    assert row["detail"]["sha256"] == handed_over
 
 
 def test_statements_are_logged(home: Home, server: Server) -> None:

@@ -77,6 +77,10 @@ def test_the_environment_does_not_say_where_to(
         "host=x",
         "postgresql://u:secret@h/x?bad=secret",
         "postgresql:///?service=x",
+        # Signs of a password that end it where they are not written as %40 and %2F.
+        "postgresql://u:x@secret@127.0.0.1/x",
+        "postgresql://u:secret/x@127.0.0.1/x",
+        "postgresql://u:1/secret@127.0.0.1/x",
     ],
 )
 def test_what_is_no_address(url: str) -> None:
@@ -96,6 +100,21 @@ def test_a_password_is_shown_nowhere(
         serve.serve(home, url.replace(str(server.port), "1"), TODAY)
     for text in (told.out, told.err, str(refused.value), home.audit.read_text()):
         assert "hunter2" not in text
+
+
+@pytest.mark.parametrize(
+    "more", ["connect_timeout=soon", "sslmode=sure", "target_session_attrs=x"]
+)
+def test_a_setting_that_is_none_is_told_in_words(server: Server, more: str) -> None:
+    address = Address(f"{server.url}?{more}")
+    with pytest.raises(BillingError, match="can't be reached"), address.connect():
+        pass
+
+
+def test_who_asks_may_name_itself(server: Server) -> None:
+    address = Address(f"{server.url}?application_name=nightly")
+    with address.connect() as connection:
+        assert connection.execute("show application_name").fetchone() == ("nightly",)
 
 
 def test_without_a_publication_there_is_nothing_to_serve(

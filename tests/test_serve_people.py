@@ -135,6 +135,37 @@ def test_a_superuser_is_no_reader(home: Home, server: Server, people: Path) -> N
     assert server.rows("postgres", "select 1 from pg_roles where rolname = 'fay'") == []
 
 
+def test_who_has_the_rights_of_the_publisher_is_no_reader(
+    home: Home, server: Server
+) -> None:
+    """HP-12: at whatever remove, it would read every customer's rows."""
+    publish(home, server)
+    count = "select count(*) from finance.invoices"
+    with server.connect("postgres") as connection:
+        connection.execute(
+            f"create role bi_team nologin; grant {OWNER} to bi_team; "
+            "grant bi_team to lake"
+        )
+    assert server.rows("lake", count) == [(3,)]  # the door
+    with pytest.raises(BillingError, match=f"lake has the rights of {OWNER} and"):
+        publish(home, server)
+    with server.connect("postgres") as connection:
+        connection.execute("revoke bi_team from lake")
+    publish(home, server)
+    assert server.rows("lake", count) == [(1,)]
+
+
+def test_the_last_day_there_is_has_no_day_after(
+    home: Home, server: Server, people: Path
+) -> None:
+    """Lists of people often write an open end as 9999-12-31."""
+    people.write_text(PEOPLE.replace("2026-12-31", "9999-12-31"))
+    publish(home, server, date(2999, 1, 1))
+    assert server.rows("rae", "select 1") == [(1,)]
+    valid = "select rolvaliduntil::text from pg_roles where rolname = 'rae'"
+    assert server.rows("postgres", valid) == [("infinity",)]
+
+
 @pytest.mark.parametrize(
     ("row", "why"),
     [
