@@ -57,7 +57,9 @@ def back_up(home: Home, directory: Path) -> Path:
                 "choose another directory, or make room"
             ) from None
         finally:
-            shutil.rmtree(partial, ignore_errors=True)
+            # And what a killed one left: under the lock nobody else of this key writes.
+            for left in directory.glob(f".*-ledger-{key_id}.partial"):
+                shutil.rmtree(left, ignore_errors=True)
         AuditLog(home.audit).append(
             "backup",
             str(place),
@@ -94,6 +96,8 @@ def restore(home: Home, directory: Path, force: bool = False) -> Path:
                 f"{home.path} can't be written ({error.strerror}); make room and "
                 "restore again"
             ) from None
+        finally:
+            shutil.rmtree(_incoming(home), ignore_errors=True)
         AuditLog(home.audit).append(
             "restore",
             str(place),
@@ -327,10 +331,14 @@ def _heads(ledger: Path, key: str) -> list[str]:
         return record_hashes(connection)
 
 
+def _incoming(home: Home) -> Path:
+    return home.path / ".restoring"
+
+
 def _replace(home: Home, key: str, place: Path, manifest: dict[str, Any]) -> str | None:
     """Swap the backup's files in; returns where the old ones are kept, if any were."""
     stamp = f"{datetime.now(UTC):%Y-%m-%dT%H%M%S.%fZ}"
-    incoming, kept = home.path / ".restoring", home.replaced / stamp
+    incoming, kept = _incoming(home), home.replaced / stamp
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir(PRIVATE_DIRECTORY)
     shutil.copyfile(place / manifest["ledger"]["file"], incoming / home.ledger.name)
@@ -361,5 +369,4 @@ def _replace(home: Home, key: str, place: Path, manifest: dict[str, Any]) -> str
         target.parent.mkdir(PRIVATE_DIRECTORY, parents=True, exist_ok=True)
         os.replace(source, target)
         to_disk(target.parent)
-    shutil.rmtree(incoming)
     return str(kept.relative_to(home.path)) if kept.exists() else None

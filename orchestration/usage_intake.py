@@ -97,6 +97,7 @@ def load_usage(
             landed[name] = files
             feed = feeds.get(name, Feed(name))
             read |= loader.load_new(feed, files)
+        _warn_of_files_told_twice(connection, read, intake)
         mended = usage_terms.mended_files(connection, as_of) - read
         mended |= feed_links.outdated_files(connection, as_of)
         mended |= usage_terms.moved_files(connection)
@@ -429,3 +430,18 @@ def _not_purged(
         if (feed, file.content_hash) in purged
     ]
     return [file for file in files if (feed, file.content_hash) not in purged]
+
+
+def _warn_of_files_told_twice(
+    connection: duckdb.DuckDBPyConnection,
+    read: set[tuple[str, str]],
+    intake: UsageIntake,
+) -> None:
+    """A feed that was renamed is another feed: what it said is billed once more."""
+    shared = usage_store.also_in_other_feeds(connection, read)
+    for (feed, other), files in sorted(shared.items()):
+        intake.warnings.append(
+            f"usage/{feed}: {files:,} of the files read now came byte for byte in feed "
+            f"{other} too; both are billed. If {other} was renamed, give it its name "
+            "back and remove warehouse.duckdb before invoices are issued."
+        )

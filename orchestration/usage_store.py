@@ -1,5 +1,6 @@
 """Where usage rows are kept: `restricted.usage_rows` and what is known of files."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -140,6 +141,28 @@ def unmarked_files(connection: duckdb.DuckDBPyConnection, feed: str) -> set[str]
         [feed],
     ).fetchall()
     return {file_id for (file_id,) in rows}
+
+
+def also_in_other_feeds(
+    connection: duckdb.DuckDBPyConnection, read: set[tuple[str, str]]
+) -> Counter[tuple[str, str]]:
+    """How many files with rows another feed has byte for byte, by feed and other feed.
+
+    Of those (feed, file id) that were read now; two of them are told of once. What was
+    purged counts as the other's still.
+    """
+    has_rows = connection.execute(
+        "select feed, file_id from raw.usage_files where rows_read > 0"
+    ).fetchall()
+    feeds_of: dict[str, set[str]] = {}
+    for feed, file_id in purged_files(connection) | set(has_rows):
+        feeds_of.setdefault(file_id, set()).add(feed)
+    return Counter(
+        (feed, other)
+        for feed, file_id in read & set(has_rows)
+        for other in feeds_of[file_id] - {feed}
+        if (other, file_id) not in read or other < feed
+    )
 
 
 def forget_failed(connection: duckdb.DuckDBPyConnection) -> None:

@@ -86,6 +86,7 @@ def verify(home: Home, expected: Sequence[str] = ()) -> Verification:
         ).fetchone()
     booked = {FIRST_HASH, *(record.hash for record in records)}
     found.problems += _against_each_other(log, booked, found.ledger_head)
+    found.problems += _not_in_the_log(log, records, found.ledger_head)
     found.problems += [
         f"the head {head} is neither in the ledger nor in the audit log: the one it "
         "was of has been cut short, put back to an earlier state, or made anew since "
@@ -98,9 +99,12 @@ def verify(home: Home, expected: Sequence[str] = ()) -> Verification:
 
 @dataclass
 class _Log:
-    """The audit log as read: hashes of its rows, and who names which ledger head."""
+    """The audit log as read: hashes of its rows, what was done to what, and who names
+    which ledger head.
+    """
 
     hashes: set[str] = field(default_factory=set)
+    told: set[tuple[str, str]] = field(default_factory=set)
     heads: dict[str, int] = field(default_factory=dict)
 
 
@@ -115,6 +119,7 @@ def _check_log(audit: AuditLog, found: Verification) -> _Log:
     try:
         for row in audit.rows():
             log.hashes.add(row["hash"])
+            log.told.add((row["action"], row["object"]))
             if row["ledger_head"] is not None:
                 log.heads.setdefault(row["ledger_head"], row["seq"])
             found.audit_head = row["hash"]
@@ -229,4 +234,28 @@ def _against_each_other(log: _Log, booked: set[str], head: str) -> Iterator[str]
             f"the ledger's head {head} is not in audit.jsonl: the log was cut short or "
             "put back to an earlier state, or a run was killed between the two (then "
             "`billing run` notes it; verify again after it)"
+        )
+
+
+def _not_in_the_log(
+    log: _Log, records: list[ledger_checks.Record], head: str
+) -> Iterator[str]:
+    """Issues and closings the log lacks though it goes on: a run notes the last only.
+
+    Where the head is not in it either, that was said already.
+    """
+    lost = [
+        record.words
+        for record in records
+        if (record.table == "issues" and ("issue", record.words) not in log.told)
+        or (
+            record.table == "closings"
+            and ("close", f"{record.content['month']:%Y-%m}") not in log.told
+        )
+    ]
+    if lost and head in log.heads:
+        yield (
+            f"audit.jsonl does not tell of {', '.join(lost)}: the log was lost or cut "
+            "short, and a run went on with it; restore it, together with the ledger, "
+            "from one backup"
         )

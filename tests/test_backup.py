@@ -264,6 +264,30 @@ def test_the_commands(
     assert (home.closes / "2026-01.duckdb").exists()
 
 
+def test_what_a_killed_backup_left_goes_with_the_next(home: Home, backup: Path) -> None:
+    killed = backup.with_name(f".{backup.name}.partial")
+    of_another_key = backup.with_name(".2026-01-01-ledger-0abc.partial")
+    for place in (killed, of_another_key):
+        place.mkdir()
+    made = back_up(home, backup.parent)
+    assert set(backup.parent.iterdir()) == {backup, made, of_another_key}
+
+
+@pytest.mark.parametrize("why", [KeyboardInterrupt(), OSError(28, "No space left")])
+def test_a_restore_that_is_stopped_leaves_no_copy_in_the_home(
+    home: Home, backup: Path, monkeypatch: pytest.MonkeyPatch, why: BaseException
+) -> None:
+    before = sorted(home.path.rglob("*"))
+
+    def stopped(path: Path) -> None:
+        raise why
+
+    monkeypatch.setattr("orchestration.backup.to_disk", stopped)
+    with pytest.raises((KeyboardInterrupt, BillingError)):
+        restore(home, backup)
+    assert sorted(home.path.rglob("*")) == before
+
+
 def test_a_crash_between_the_files_is_gone_on_from(
     home: Home, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

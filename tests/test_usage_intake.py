@@ -191,6 +191,30 @@ def test_a_known_file_is_not_read_again_and_may_be_renamed(warehouse, landing):
     assert rows(warehouse, "event_id") == [("e1",)]
 
 
+def test_files_that_another_feed_sent_as_well_are_told_of_once(warehouse, landing):
+    """An event by two feeds is two events, and a feed that is renamed is another."""
+    text = f"{HEADER}\ne1,encounter,north,p,2026-05-01\n"
+    land(landing, "old/a.csv", text)
+    land(landing, "old/b.csv", text.replace("e1", "e2"))
+    land(landing, "old/none.csv", f"{HEADER}\n")
+    assert load(warehouse, landing).warnings == []
+    (landing / "usage" / "old").rename(landing / "usage" / "new")
+    (warning,) = load(warehouse, landing).warnings
+    assert warning.startswith(
+        "usage/new: 2 of the files read now came byte for byte in feed old too;"
+    )
+    assert len(rows(warehouse, "event_id")) == 4
+    assert load(warehouse, landing).warnings == []
+    # Of two feeds that come with one file at once, one is named.
+    text = text.replace("e1", "e3")
+    for feed in ("north", "south"):
+        land(landing, f"{feed}/c.csv", text)
+    (warning,) = load(warehouse, landing).warnings
+    assert warning.startswith(
+        "usage/south: 1 of the files read now came byte for byte in feed north too;"
+    )
+
+
 def test_changed_content_replaces_what_its_name_said(warehouse, landing):
     land(landing, "clinic/a.csv", f"{HEADER}\ne1,encounter,north,p,2026-05-01\n,,,,\n")
     load(warehouse, landing)

@@ -346,6 +346,26 @@ def test_a_log_cut_before_the_last_booking_is_found(home: Home) -> None:
     assert any("is not in audit.jsonl" in problem for problem in problems(home))
 
 
+def test_a_log_that_was_lost_is_found_after_the_next_run_went_on_with_it(
+    home: Home,
+) -> None:
+    # A run notes the last issue and the last closing after it, and no others.
+    rows = list(AuditLog(home.audit).rows())
+    issues = [row for row in rows if row["action"] == "issue"]
+    closes = [row for row in rows if row["action"] == "close"]
+    assert len(issues) > 1
+    assert len(closes) > 1
+    head = verify(home).ledger_head
+    home.audit.unlink()
+    log = AuditLog(home.audit)
+    for row in (issues[-1], closes[-1]):
+        log.append(row["action"], row["object"], ledger_head=row["ledger_head"])
+    log.append("recovered", "ledger", ledger_head=head)
+    (problem,) = problems(home)
+    assert problem.startswith("audit.jsonl does not tell of issue 1, ")
+    assert f"issue {len(issues)}" not in problem
+
+
 def test_both_put_back_are_found_by_a_head_kept_elsewhere(home: Home) -> None:
     now = verify(home)
     cut_ledger(home)
