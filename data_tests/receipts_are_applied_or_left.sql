@@ -4,17 +4,17 @@ with
 
 differences as (
     select
-        kind || ' of ' || customer_id as what,
+        kind || ' of ' || customer_id || ' in ' || currency as what,
         amount as difference
     from {{ ref('applications') }}
     union all
     select
-        kind || ' of ' || customer_id as what,
+        kind || ' of ' || customer_id || ' in ' || currency as what,
         -amount as difference
     from {{ ref('stg_receipts') }}
     union all
     select
-        'credit_memo of ' || customer_id as what,
+        'credit_memo of ' || customer_id || ' in ' || currency as what,
         total as difference
     from {{ ref('stg_issued_invoices') }}
     where total < 0

@@ -76,7 +76,7 @@ class AdjustedCustomer:
 
     def exceeds(self, percent: Decimal) -> bool:
         """Whether more than that share is adjusted; of nothing billed, anything is."""
-        return 100 * self.adjusted > percent * max(self.billed, Decimal(0))
+        return 100 * self.adjusted > percent * self.billed
 
 
 def adjusted_customers(

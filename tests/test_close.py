@@ -15,9 +15,12 @@ from conftest import BilledBook, Close, billing
 from test_revenue import balances, figures, journal
 
 from orchestration.audit import AuditLog
+from orchestration.closing import append_closing
 from orchestration.errors import BillingError
 from orchestration.home import Home
 from orchestration.journal_export import COLUMNS, _cell, _totals
+from orchestration.keys import Keys
+from orchestration.warehouse import open_files
 
 BOOKED = (
     "select (select count(*) from ledger.book.closings), "
@@ -95,6 +98,39 @@ def test_months_are_closed_in_order_and_once(billing: Command, copy: Copy) -> No
         told = billing("close", month, *places)
         assert told.status == 0
         assert f"{month} is closed already; nothing was posted" in told.out
+    assert copy.ledger(BOOKED) == before
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        # A debit to book without its credit, and one with that of another currency.
+        "(1.00, 0.00, 'USD')",
+        "(1.00, 0.00, 'USD'), (0.00, 1.00, 'CHF')",
+    ],
+)
+def test_a_close_books_all_or_nothing_V3(copy: Copy, lines: str) -> None:
+    before = copy.ledger(BOOKED)
+    home = Home(copy.home)
+    with open_files(home, Keys.of(home)) as connection:
+        connection.execute(
+            "insert into billing.unposted_entries by name "
+            "select * from (select * exclude (posting_no, entry_id, source_key, debit, "
+            "credit, currency, accounting_month), 'one' as entry_id, "
+            "'one' as source_key, date '2026-04-01' as accounting_month, "
+            "true as is_booked_by_close from ledger.book.journal_lines limit 1) "
+            f"cross join (values {lines}) as lines (debit, credit, currency)"
+        )
+        with pytest.raises(BillingError, match="entry one does not balance"):
+            append_closing(connection, date(2026, 5, 1), date(2026, 4, 1))
+    assert copy.ledger(BOOKED) == before
+
+
+def test_the_month_closed_last_is_closed_once_V3(copy: Copy) -> None:
+    before = copy.ledger(BOOKED)
+    home = Home(copy.home)
+    with open_files(home, Keys.of(home)) as connection:
+        assert append_closing(connection, date(2026, 5, 1), date(2026, 3, 1)) is None
     assert copy.ledger(BOOKED) == before
 
 

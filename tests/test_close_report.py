@@ -28,11 +28,12 @@ BOOK = """
         ('A', 'monthly', null, 'visits', 'usage', 'USD', 20, '2026-03-01'),
         ('A', 'yearly', null, 'visits', 'usage', 'USD', 40, '2026-02-01'),
         ('B', 'volume', null, 'scans', 'usage', 'USD', 70, '2026-03-01'),
-        ('C', null, null, 'scans', 'true_up', 'USD', 300, '2026-03-01'),
+        ('C', 'volume', null, 'scans', 'true_up', 'USD', 300, '2026-03-01'),
         ('D', null, null, null, 'minimum_spend', 'JPY', 500, '2026-03-01'),
         ('E', null, 'M1', null, 'milestone', 'USD', 900, '2026-03-01'),
         ('F', null, 'M2', null, 'milestone', 'USD', 800, '2026-03-01'),
-        ('F', 'fee', null, 'portal', 'recurring', 'USD', 5, '2026-03-01');
+        ('F', 'fee', null, 'portal', 'recurring', 'USD', 5, '2026-03-01'),
+        ('G', null, 'M3', null, 'milestone', 'EUR', 30, '2026-03-01');
     create table warehouse.billing.line_versions as select * from (values
         ('yearly', date '2026-01-01', 'graduated', 'contract_year'),
         ('yearly', date '2026-02-01', 'graduated', 'contract_year'),
@@ -50,22 +51,28 @@ BOOK = """
         ('met', 'B', date '2026-03-01', 100, 400, null, 0.00),
         ('over', 'B', date '2026-03-01', 100, 40, 60.00, 60.00),
         ('units', 'B', date '2026-03-01', 100, 40, null, 30.00),
+        ('ahead', 'D', date '2026-03-01', 100, 400, null, -20.00),
         ('running', 'A', date '2026-02-01', 1000, 300, null, 250.00)
     ) as progress(commitment_id, contract_id, month, committed, actual_to_date,
         true_up, projected_true_up);
     create table warehouse.billing.commitment_versions as select * from (values
-        ('running', 'spend'), ('met', 'spend'), ('over', 'spend'), ('units', 'quantity')
+        ('running', 'spend'), ('met', 'spend'), ('over', 'spend'),
+        ('units', 'quantity'), ('ahead', 'quantity')
     ) as versions(commitment_id, kind);
     create table warehouse.finance.revenue_schedule as select * from (values
         ('E', 'USD', 'on_hold', 450.00), ('E', 'USD', 'scheduled', 1.00)
     ) as schedule(contract_id, currency, status, amount);
     create table warehouse.staging.stg_amendments as select * from (values
         ('E', date '2026-03-10', date '2026-02-01'),
-        ('F', date '2026-01-10', date '2026-02-01')
+        ('F', date '2026-01-10', date '2026-02-01'),
+        ('F', date '2026-03-01', date '2026-02-28'),
+        ('G', date '2026-01-10', date '2026-03-01')
     ) as amendments(contract_id, signed_on, effective_on);
     create table warehouse.finance.invoices as select * from (values
         ('open', 'USD', 60.00, date '2026-03-01', date '2026-04-15'),
         ('open', 'USD', 8.00, date '2026-02-01', date '2026-03-31'),
+        ('open', 'USD', 3.00, date '2026-02-01', date '2026-04-01'),
+        ('open', 'USD', -5.00, date '2026-03-01', date '2026-04-15'),
         ('draft', 'USD', 9.00, date '2026-03-01', date '2026-04-15'),
         ('open', 'USD', 7.00, date '2026-04-01', date '2026-05-01'),
         ('paid', 'USD', 0.00, date '2026-03-01', date '2026-04-15')
@@ -103,17 +110,22 @@ TOUCHED = {
     ],
     "Implementation": [
         ("on hold", "USD", 1, D(450)),
+        ("recognized", "EUR", 1, D(30)),
         ("recognized", "USD", 2, D(1700)),
     ],
     "Several products in one contract": [("recognized", "USD", 1, D(805))],
-    # That of F was known before, and in force.
-    "Changes to work that is half done": [("recognized", "USD", 1, D(900))],
+    # Those of F were known at the close before, and in force; G's begins in March.
+    "Changes to work that is half done": [
+        ("recognized", "EUR", 1, D(30)),
+        ("recognized", "USD", 1, D(900)),
+    ],
     "Minimums in remaining obligations": [
+        ("commitments to quantities", "JPY", 1, None),
         ("commitments to quantities", "USD", 1, None),
         ("committed, not spent yet", "USD", 2, D(600)),
     ],
-    # Of those dated in March or before and due later: 60 alone is still owed.
-    "Invoices not yet due": [("open and not yet due", "USD", 1, D(60))],
+    # Of those dated in March or before and due later: 60 and 3 are still owed.
+    "Invoices not yet due": [("open and not yet due", "USD", 2, D(63))],
 }
 
 

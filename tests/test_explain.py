@@ -17,6 +17,8 @@ from orchestration.story.book import Book, Line
 from orchestration.story.line import story
 from orchestration.warehouse import open_files
 
+NOT_CLAIMED = "25.00: billing.charges has how it is made up"
+
 
 def number_of(book: BilledBook, customer: str, day: str) -> str:
     """The number of a customer's document of a day."""
@@ -149,6 +151,38 @@ def test_a_package_of_a_line_that_has_ended_since_A6() -> None:
     terms = {"model": "package", "tiers": [], "full_days": 31, "cents_step": 1}
     assert in_figures(line, package_size=Decimal(2), **terms).startswith("2 × 7.00 for")
     assert in_figures(line, package_size=None, **terms).startswith("14.00: ")
+
+
+@pytest.mark.parametrize(
+    ("model", "amount", "quantity", "unit_price", "more", "figures"),
+    [
+        # A credit is a price below 0: 3 × -0.125 is -0.375, half away from zero (A1).
+        ("per_unit", "-0.38", 3, "-0.125", {}, "3 × -0.125 = -0.38"),
+        # No unit is in the second tier; its fee is in no line of the first (U6).
+        ("graduated", "20.00", 10, "2", {}, "(10 × 2.00) = 20.00"),
+        ("volume", "25.00", 10, "2", {"tier": 1}, NOT_CLAIMED),
+        ("volume", "25.00", 10, "2", {"tier": 2}, "10 × 2.00 + flat fee 5.00 = 25.00"),
+        # A share is of what was charged, whatever its days (R4).
+        ("percentage", "5.00", 100, "0.05", {"proration": None}, "100 × 0.05 = 5.00"),
+    ],
+)
+def test_amounts_in_figures(
+    model: str, amount: str, quantity: int, unit_price: str, more: dict, figures: str
+) -> None:
+    line = {
+        **{"amount": Decimal(amount), "quantity": Decimal(quantity), "tier": None},
+        **{"unit_price": Decimal(unit_price), "reverses": False, "proration": 1},
+        **{"service_start": date(2026, 1, 1), "service_end": date(2026, 1, 31)},
+        **{"line_type": "usage" if model == "volume" else "recurring"},
+        **more,
+    }
+    tiers = [
+        {"tier": 1, "above": 0, "up_to": 10, "unit_price": Decimal(2), "flat_fee": 0},
+        {"tier": 2, "above": 10, "up_to": 99, "unit_price": Decimal(1), "flat_fee": 5},
+    ]
+    full_days = 365 if model == "percentage" else 31
+    terms = {"package_size": None, "full_days": full_days, "cents_step": 1}
+    assert in_figures(line, model=model, tiers=tiers, **terms) == figures
 
 
 def test_a_percentage_names_its_base_R4(billed_book: BilledBook) -> None:

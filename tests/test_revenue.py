@@ -4,14 +4,10 @@ The book's three closes are of January, February and March 2026, each as of the 
 day after it.
 """
 
-import re
 from datetime import date
 from decimal import Decimal as D
 
-import duckdb
 from conftest import BilledBook, Close
-
-from orchestration.project import DBT_PROJECT_DIR
 
 Figures = tuple[D, D, D, D, D]
 
@@ -343,26 +339,3 @@ def test_usage_by_facility_adds_up_to_the_usage_of_the_schedule_V7(
         ("late-b", date(2026, 1, 1), D(2), D(5)),
         ("late-a", date(2026, 2, 1), D(2), D(5)),
     ]
-
-
-def test_entries_that_do_not_balance_or_name_no_account_are_found_V4() -> None:
-    check = (DBT_PROJECT_DIR / "data_tests" / "entries_balance.sql").read_text()
-    check = re.sub(r"{{ ref\('(\w+)'\) }}", r"\1", check)
-    with duckdb.connect() as connection:
-        connection.execute("""
-            create table ledger_accounts as
-            from (values ('1200'), ('4000')) as chart(account);
-            create table stg_journal_lines (
-                entry_id varchar, currency varchar, account varchar,
-                debit decimal(18, 2), credit decimal(18, 2)
-            );
-            create table unposted_entries as from stg_journal_lines;
-            insert into stg_journal_lines values
-                ('right', 'USD', '1200', 10.00, 0), ('right', 'USD', '4000', 0, 10.00),
-                ('short', 'USD', '1200', 10.00, 0), ('short', 'USD', '4000', 0, 9.99);
-            insert into unposted_entries values
-                ('nameless', 'USD', '1200', 5.00, 0), ('nameless', 'USD', '9', 0, 5.00);
-        """)
-        found = connection.execute(f"from ({check}) order by entry_id").fetchall()
-    # 10.00 less 9.99; what balances is found for its account.
-    assert found == [("nameless", "USD", D("0.00")), ("short", "USD", D("0.01"))]
