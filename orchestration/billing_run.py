@@ -11,7 +11,7 @@ from typing import NamedTuple
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from orchestration import ledger
+from orchestration import ledger, progress
 from orchestration.audit import AuditLog
 from orchestration.closing import Closing, check_order, following, last_closing
 from orchestration.code_version import package_versions
@@ -205,7 +205,15 @@ class BillingRun(dg.ConfigurableResource):
                 "names is not in it. Restore both from one backup, the newest"
             )
         if head != FIRST_HASH and head not in heads:
-            # A crash between the ledger and its row in the log, or the log is lost.
+            # A crash between the ledger and its row in the log, or the log is lost:
+            # the row of a run stands before anything is booked.
+            if not heads:
+                progress.warn(
+                    f"{home.audit} is gone or empty, though invoices were issued: what "
+                    "was done so far can't be shown any more. Restore it, together "
+                    "with the ledger, from one backup. Else this run begins it anew, "
+                    "and `billing verify` names what it lacks"
+                )
             self._log_recovered(last, closing, head)
         return Booked(head, closed, closing)
 
