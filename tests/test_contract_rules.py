@@ -58,6 +58,10 @@ def test_a_bad_row_is_rejected_alone_and_holds_its_contract(
         [add("amendments", kind="renewed", new_ends_on="2100-12-31")],
         [add(COMMITMENTS, committed="99999999999", shortfall_price="1")],
         [add(LINES)] * 2,
+        # Due on its day; a contract and an agreement of one day.
+        [edit("contracts", 3, ends_on="2026-01-01")],
+        [edit("contracts", 3, payment_terms_days="0")],
+        [add("baas", effective_on="2026-01-01", ends_on="2026-01-01")],
         [add(LINES, amendment_id="na", effective_on="2026-01-01", line_id="ns")],
         [add(COMMITMENTS, effective_on="2025-06-01", **RERATE)],
         [add(COMMITMENTS, effective_on="2027-01-01", **RERATE)],

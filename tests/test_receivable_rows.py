@@ -1,5 +1,6 @@
 """Rows of receivables/: what is rejected, what is told, and when a row is known."""
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -106,6 +107,26 @@ def test_a_row_that_cannot_be_right_is_rejected_and_holds_no_contract(
     assert connection.execute(f"select count(*) from raw.{table}").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    ("table", "row"),
+    [
+        (
+            "disputes",
+            DISPUTE
+            | {"resolved_on": "2026-05-04", "resolution": "rejected"}
+            | {"line_number": "1", "amount": "0.01"},
+        ),
+        ("holds", HOLD | {"through_date": "2026-05-04"}),
+        ("promises", PROMISE | {"pay_by": "2026-05-04"}),
+    ],
+)
+def test_what_ends_on_the_day_it_begins_is_right_C1(
+    tmp_path: Path, table: str, row: dict[str, str]
+) -> None:
+    intake, _ = load(tmp_path, table, row)
+    assert (intake.rows[table], intake.rejected) == (1, 0)
+
+
 def test_a_payment_sent_again_with_another_amount_is_rejected_with_the_first(
     tmp_path: Path,
 ) -> None:
@@ -161,6 +182,18 @@ def test_overlapping_holds_are_kept_and_told(
     )
     assert intake.rows["holds"] == 2
     assert any("overlaps" in said for said in intake.warnings) == overlaps
+
+
+def test_a_hold_is_told_to_overlap_the_one_that_lasts_longest(tmp_path: Path) -> None:
+    days = (("04", "05-20"), ("10", "06-30"), ("15", "05-25"), ("28", ""))
+    holds = [
+        HOLD
+        | {"from_date": f"2026-05-{first}", "through_date": last and f"2026-{last}"}
+        for first, last in days
+    ]
+    intake, _ = load(tmp_path, "holds", *holds)
+    told = [re.findall(r"line (\d)", said) for said in intake.warnings]
+    assert [lines for lines in told if lines] == [["3", "2"], ["4", "3"], ["5", "3"]]
 
 
 def test_receivables_are_loaded_alone_and_judged_by_the_contracts(
