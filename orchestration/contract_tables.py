@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import pandas
 
-from orchestration.booked_currencies import refuse_changed_currencies
+from orchestration.booked_contracts import refuse_unbooking_rows
 from orchestration.contract_comparisons import FOLLOWS, compare_rows
 from orchestration.contract_reading import Problem, Row, read_rows
 from orchestration.contract_rules import ROW_RULES, judge_row
@@ -116,7 +116,7 @@ def _load(
         row.problems += judge_row(row, _RULES)
     _mark_known(rows, as_of)
     rows = _without_repeats(rows)
-    refuse_changed_currencies(connection, rows)
+    refuse_unbooking_rows(connection, rows, as_of)
     compare_rows([row for row in rows if row.is_known])
 
     warnings += overlapping_holds(rows)

@@ -33,7 +33,7 @@ BOOKED = (
 def later(
     billed_book: BilledBook, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Copy]:
-    """April: billed as of 3 May, closed as of 5 May, `joins` and `pace` held."""
+    """April: billed as of 3 May, closed as of 5 May; `joins`, `pace`, `tiered` held."""
     place = tmp_path_factory.mktemp("later")
     copy = Copy(place / "home", place / "landing")
     shutil.copytree(billed_book.home, copy.home)
@@ -70,6 +70,11 @@ def later(
     pace = copy.landing / "contracts" / "contracts" / "pace.csv"
     header, row = pace.read_text().splitlines()
     pace.write_text(f"{header},currency\n{row},CAD\n")
+    # Said to be signed next year only.
+    tiered = copy.landing / "contracts" / "contracts" / "tiered.csv"
+    signed = tiered.read_text()
+    assert signed.count("2025-01-15") == 1
+    tiered.write_text(signed.replace("2025-01-15", "2027-01-15"))
     places = ("--home", copy.home, "--landing", copy.landing)
     through = ("--as-of", "2026-05-03", "--issue-through", "2026-05-01")
     billing("run", *through, *places)
@@ -201,6 +206,19 @@ def test_a_currency_that_changes_holds_its_contract_alone_A2(later: Copy) -> Non
         "select count(*) from ledger.book.posted_revenue "
         "where contract_id = 'pace' and accounting_month >= '2026-04-01'"
     ) == [(0,)]
+
+
+def test_a_billed_contract_that_is_signed_later_is_held_and_named_P2(
+    later: Copy,
+) -> None:
+    # It would else be billed no more, and nobody told.
+    close = Close(later.publication)
+    ((column, reason, contract_id),) = close.rows(
+        "select column_name, reason, contract_id from quality.rejected_rows "
+        "where source_file = 'contracts/contracts/tiered.csv'"
+    )
+    assert (column, contract_id) == ("signed_on", "tiered")
+    assert reason.startswith("is after the as-of day, but the contract was billed")
 
 
 def test_the_journal_of_a_closed_month_is_a_file(

@@ -5,9 +5,9 @@ checks all of them; the suite runs one batch. The long profile draws other seeds
 
     BILLING_PROPERTY_BATCHES=50 pytest tests/test_property.py
 
-BILLING_PROPERTY_SCENARIOS sets how many scenarios a batch has, BILLING_PROPERTY_SEED
-runs the batch of that seed alone, BILLING_PROPERTY_SHRINK_ROUNDS how long a failing
-scenario is made smaller.
+BILLING_PROPERTY_SCENARIOS sets how many scenarios a batch has, BILLING_PROPERTY_RUNS
+how many runs (else two to four), BILLING_PROPERTY_SEED runs the batch of that seed
+alone, BILLING_PROPERTY_SHRINK_ROUNDS how long a failing scenario is made smaller.
 """
 
 import os
@@ -29,6 +29,7 @@ from reference.shrinking import shrink
 BATCHES = os.environ.get("BILLING_PROPERTY_BATCHES")
 SCENARIOS = int(os.environ.get("BILLING_PROPERTY_SCENARIOS", "16"))
 SEED = os.environ.get("BILLING_PROPERTY_SEED")
+RUNS = int(os.environ.get("BILLING_PROPERTY_RUNS", "0")) or None
 SHRINK_ROUNDS = int(os.environ.get("BILLING_PROPERTY_SHRINK_ROUNDS", "6"))
 # Seed 35: two closes with a run between them, the second of a leap February.
 SEEDS = st.integers(0, 2**32 - 1) if BATCHES else st.just(int(SEED or 35))
@@ -71,7 +72,7 @@ def scenario_of(seed: int, index: int, schedule: list[Step], prefix: str) -> Sce
 def test_the_pipeline_bills_random_scenarios_as_the_rules_say(
     run_billing: RunBilling, seed: int
 ) -> None:
-    schedule = random_schedule(Random(seed))
+    schedule = random_schedule(Random(seed), RUNS)
     scenarios = [
         scenario_of(seed, index, schedule, f"s{index:03d}-")
         for index in range(SCENARIOS)

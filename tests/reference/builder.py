@@ -6,7 +6,7 @@ from random import Random
 from reference.scenarios import Scenario
 
 PRICING_MODELS = ("flat", "per_unit", "graduated", "volume", "stairstep", "package")
-METERS = ("encounter", "procedure", "patient")
+METERS = ("encounter", "procedure", "patient", "emergency")
 
 
 class Builder:

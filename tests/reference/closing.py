@@ -1,11 +1,11 @@
 """Closing a month: revenue due − posted, and its entries (V3, V4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal
 
 from reference.records import Charge, Document, JournalLine, Ledger, Posting
-from reference.revenue import Known, Month, earned, following, month_of
+from reference.revenue import Known, Month, earned, following, month_of, months
 from reference.values import ONE_DAY
 
 NOTHING = Decimal(0)
@@ -91,26 +91,33 @@ def _recognise(ledger: Ledger, known: Known, month: Month) -> None:
 
 
 def _reclassify_unbilled(ledger: Ledger, known: Known, month: Month) -> None:
-    """Recognised above billed at the month's end, back on the first of the next."""
-    last_day, first_day = following(month) - ONE_DAY, following(month)
+    """Recognised above billed at a month's end, back on the first of the next.
+
+    The first close does so of the months before it too: a contract that began with a
+    credit memo has earned more than was billed, nothing being earned so far.
+    """
     billed, recognised = movements(ledger)
-    for contract_id in sorted(recognised):
-        earned_until = _until(recognised[contract_id], month)
-        above = earned_until - _until(billed.get(contract_id, {}), month)
-        if above <= 0:
-            continue
+    for contract_id in sorted(billed.keys() | recognised.keys()):
+        of_billed = billed.get(contract_id, {})
+        of_recognised = recognised.get(contract_id, {})
         currency = known.contracts[contract_id].currency
-        for when, sign in ((last_day, 1), (first_day, -1)):
-            in_month = month_of(when)
-            ledger.journal += [
-                JournalLine(
-                    in_month, when, account, side * above, currency, contract_id
-                )
-                for account, side in (
-                    ("unbilled_receivable", sign),
-                    ("deferred_revenue", -sign),
-                )
-            ]
+        since = min(month, *of_billed, *of_recognised)
+        for ended in [month] if ledger.closed_months else months(since, month):
+            above = _until(of_recognised, ended) - _until(of_billed, ended)
+            if above > 0:
+                ledger.journal += _turned(ended, above, currency, contract_id)
+
+
+def _turned(
+    month: Month, above: Decimal, currency: str, contract_id: str
+) -> Iterator[JournalLine]:
+    first_day = following(month)
+    for when, sign in ((first_day - ONE_DAY, 1), (first_day, -1)):
+        for account, side in (("unbilled_receivable", 1), ("deferred_revenue", -1)):
+            amount = sign * side * above
+            yield JournalLine(
+                month_of(when), when, account, amount, currency, contract_id
+            )
 
 
 def _until(moved: dict[Month, Decimal], month: Month) -> Decimal:

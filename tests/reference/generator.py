@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from random import Random
 
 from reference.builder import Builder
+from reference.random_corrections import add_corrections
 from reference.random_receipts import add_receipts
 from reference.random_terms import ContractTerms
 from reference.random_usage import add_usage
@@ -11,12 +12,13 @@ from reference.revenue import following, month_of
 from reference.scenarios import Scenario, Step
 
 
-def random_schedule(rng: Random) -> list[Step]:
-    """Two to four runs within some fourteen months, a leap February among them."""
+def random_schedule(rng: Random, runs: int | None = None) -> list[Step]:
+    """Two to four runs (or so many), from some day on, a leap February among them."""
     as_of = date(2023, 5, 1) + timedelta(days=rng.randrange(500))
     steps: list[Step] = []
     closed = date.min
-    for _ in range(rng.choice((2, 3, 3, 4))):
+    few = rng.choice((2, 3, 3, 4))
+    for _ in range(runs or few):
         if rng.random() < 0.4:
             as_of = as_of.replace(day=rng.choice((1, 1, 2, 28)))
         if steps and rng.random() < 0.95:
@@ -90,6 +92,7 @@ class _Customers(Builder):
                 self._contract(customer_id, of_customer, currency)
         add_usage(rng, self.scenario, [f for fs in facilities.values() for f in fs])
         add_receipts(self, currencies)
+        add_corrections(self)
         return self.scenario
 
     def _customer(self) -> str:

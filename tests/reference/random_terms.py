@@ -5,6 +5,8 @@ from datetime import date, timedelta
 from reference.builder import METERS, PRICING_MODELS, Builder
 from reference.random_commitments import CommitmentTerms
 
+PRODUCTS = ("platform", "module", "support")
+
 
 class ContractTerms:
     """Lines, coverage and amendments of one contract."""
@@ -199,7 +201,7 @@ class ContractTerms:
             "line_id": line_id,
             "contract_id": self.contract_id,
             "charge_type": "recurring",
-            "product_id": rng.choice(("platform", "module", "support")),
+            "product_id": rng.choice(PRODUCTS),
             "pricing_model": model,
             "billing_frequency": rng.choice(("", "monthly", "quarterly", "annual")),
         }
@@ -222,7 +224,7 @@ class ContractTerms:
                 and self.line_amendments[i] in ("", amendment_id)
             ]
             line["pricing_model"] = "percentage"
-            line["percentage"] = rng.choice(("18", "2.5", "7.3333"))
+            line["percentage"] = rng.choice(("18", "2.5", "7.3333", "0.0001", "100"))
             line["base_line_id"] = rng.choice(["", *bases])
         else:
             line["billing_timing"] = rng.choice(("", "advance", "arrears"))
@@ -230,8 +232,8 @@ class ContractTerms:
                 line["quantity_basis"] = rng.choice(("", "fixed", "covered_facilities"))
                 line["included_quantity"] = rng.choice(("", "", "", "1"))
             if model != "flat" and line["quantity_basis"] != "covered_facilities":
-                line["quantity"] = rng.choice(("", "1", "3", "12", "7.25"))
-        line["discount_percent"] = rng.choice(("", "", "0", "10", "33.3333"))
+                line["quantity"] = rng.choice(("", "1", "3", "12", "7.25", "1000.0001"))
+        line["discount_percent"] = rng.choice(("", "", "0", "10", "33.3333", "100"))
         self._price(line)
         self.lines[line_id] = line
         self.line_steps[line_id] = step
@@ -246,7 +248,10 @@ class ContractTerms:
         if model == "percentage":
             return
         line["unit_price"] = rng.choice(
-            ("1", "0.5", "2.125", "99.99", "1250", "0.33333333", "17.005", "0")
+            (
+                *("1", "0.5", "2.125", "99.99", "1250", "0.33333333", "17.005", "0"),
+                "0.00000001",
+            )
         )
         if model == "package":
             line["package_size"] = rng.choice(("1", "5", "2.5"))
@@ -275,7 +280,7 @@ class ContractTerms:
                 else:
                     row["discount_percent"] = rng.choice(("0", "15", "12.3456"))
             if model == "stairstep" or rng.random() < 0.45:
-                row["flat_fee"] = rng.choice(("10", "25.5", "0", "99.99"))
+                row["flat_fee"] = rng.choice(("10", "25.5", "0", "99.99", "0.005"))
             self.builder.add(self.step, "rate_cards", **row)
         return card
 
@@ -294,6 +299,8 @@ class ContractTerms:
             line["revenue_rule"] = rng.choice(("as_used", "ratable"))
         elif kind < 0.7:
             line["discount_percent"] = rng.choice(("0", "5", "50"))
+        elif kind < 0.75:
+            line["product_id"] = rng.choice(PRODUCTS)
         elif line.get("quantity"):
             line["quantity"] = rng.choice(("0", "1", "2", "5", "20"))
         elif "included_quantity" in line:

@@ -59,7 +59,9 @@ def _event(
         "facility": _facility(rng, sent_as),
         "patient_id": rng.choice(("", "p1", "p2", "p3", "p4", "p5")),
         "occurred_at": _occurred(rng, when),
-        "quantity": rng.choice(("", "", "1", "2", "3.5", "0.25", "1.0001")),
+        "quantity": rng.choice(
+            ("", "", "1", "2", "3.5", "0.25", "1.0001", "1234.5678")
+        ),
         "status": rng.choice(("", "", "final")),
         "class": rng.choice(("", "AMB", "IMP", "EMER")),
         "code": rng.choice(("", "99213", "70450")),

@@ -16,6 +16,12 @@ SHIPPED_METERS: Rows = [
         "event_type": "encounter",
         "aggregation": "distinct_patients",
     },
+    {
+        "meter": "emergency",
+        "event_type": "encounter",
+        "classes": "EMER",
+        "aggregation": "count",
+    },
 ]
 
 

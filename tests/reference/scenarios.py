@@ -32,6 +32,15 @@ COLUMNS = {
     "credits": "credit_id customer_id issued_on amount currency invoice_number reason",
 }
 RECEIVABLES = {"payments", "credits"}
+KEYS = {
+    "contracts": ("contract_id",),
+    "amendments": ("amendment_id",),
+    "contract_lines": ("line_id", "effective_on", "amendment_id"),
+    "rate_cards": ("rate_card_id", "tier"),
+    "milestones": ("milestone_id",),
+    "payments": ("payment_id",),
+}
+"""Of a table that is corrected the columns of its key."""
 REQUIRED_TABLES = {"customers", "facilities", "contracts", "contract_lines"}
 USAGE_COLUMNS = (
     "event_id event_type facility patient_id occurred_at received_at quantity status "
@@ -60,7 +69,7 @@ class Scenario:
     """A few customers and what happens to them; every id begins with the prefix.
 
     `rows` are (first step at which it is landed, table, row); `events` are (first step,
-    feed, file name, row). What is landed stays.
+    feed, file name, row). What is landed stays, until a row of the same key is landed.
     """
 
     prefix: str
@@ -92,12 +101,25 @@ class Scenario:
         return "\n".join(written)
 
 
+def _landed_at(entry: tuple[int, str, dict[str, str]]) -> int:
+    return entry[0]
+
+
+def _key(table: str, row: dict[str, str]) -> tuple:
+    """What tells a row from others: its key, or all of it."""
+    return table, *(row.get(name, "") for name in KEYS.get(table, sorted(row)))
+
+
 def merged_landing(scenarios: list[Scenario], step: int) -> Landing:
     """Independent scenarios of one schedule side by side, as landed at a step."""
     landing = Landing({table: [] for table in COLUMNS}, meters=scenarios[0].meters)
     for scenario in scenarios:
-        for since, table, row in scenario.rows:
-            if since <= step:
+        landed = [entry for entry in scenario.rows if entry[0] <= step]
+        latest = {
+            _key(table, row): row for _, table, row in sorted(landed, key=_landed_at)
+        }
+        for _, table, row in landed:
+            if latest[_key(table, row)] is row:
                 landing.tables[table].append(row)
         for since, feed, file, row in scenario.events:
             if since <= step:

@@ -175,3 +175,29 @@ def test_balances_are_those_of_the_accounts_V4_V5():
             assert row.unbilled_closing == sum(
                 line.amount for line in until if line.account == "unbilled_receivable"
             )
+
+
+def test_the_first_close_turns_what_months_before_it_earned_above_billed_V4():
+    # A year of 20 units at 5, billed on 1 February when the annual period ends; all of
+    # them reach the tier of 4: a memo of 20 x 4 - 100 = -20 on the year's end,
+    # 15 January. That month ends with 20 more earned than billed, February with none.
+    case = Case(starts_on="2025-01-15", ends_on="2027-01-14")
+    case.card(("10", "5", "0"), ("", "4", "0"))
+    case.line(
+        meter="encounter",
+        pricing_model="volume",
+        rate_card_id="CARD",
+        tier_scope="contract_year",
+        billing_frequency="annual",
+    )
+    case.commit("5", effective_on="2025-01-15", true_up="rerate")
+    case.events(20, "2025-03-10")
+    book = case.close("2026-02")
+    unbilled = [row for row in journal(case) if row[2] == "unbilled_receivable"]
+    assert unbilled == [
+        ("2026-01", "2026-01-31", "unbilled_receivable", D(20)),
+        ("2026-02", "2026-02-01", "unbilled_receivable", D(-20)),
+    ]
+    assert [(row.month.month, row.unbilled_closing) for row in book.revenue.balances][
+        :2
+    ] == [(1, D(20)), (2, D(0))]
