@@ -19,7 +19,7 @@ from rich.table import Table
 
 from orchestration.adjustment_limit import check_adjustments
 from orchestration.audit import AuditLog
-from orchestration.errors import BillingError, UsageError
+from orchestration.errors import BillingError, UsageError, replaced
 from orchestration.home import Home
 from orchestration.keys import Keys
 from orchestration.last_run import LastRun, last_published_run
@@ -240,7 +240,16 @@ def _copy(home: Home) -> Iterator[Home]:
         ):
             if mine.exists():
                 shutil.copy2(mine, theirs)
-        yield copy
+        try:
+            yield copy
+        except BillingError as error:
+            # What a person can mend is the file that was copied.
+            names = {
+                str(copy.warehouse): str(home.warehouse),
+                str(copy.ledger): str(home.ledger),
+            }
+            error.args = (replaced(str(error), names),)
+            raise
 
 
 def _project_of(models: Path, project: Path) -> Path:

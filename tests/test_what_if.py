@@ -95,6 +95,14 @@ def test_a_copy_cut_short_leaves_no_key_HP_10(tmp_path: Path) -> None:
     assert Keys.of(home) == keys
 
 
+def test_a_damaged_file_is_named_where_it_is(home: Path) -> None:
+    warehouse = Home(home).warehouse
+    warehouse.write_bytes(warehouse.read_bytes()[:20_000])
+    with pytest.raises(BillingError) as caught:
+        what_if(home)
+    assert str(caught.value).startswith(f"{warehouse} ")
+
+
 def test_other_models_name_the_customers_and_the_cause(
     home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
