@@ -94,15 +94,22 @@ class Billed:
     place: Path
     landings: int = 0
 
-    def run(self, scenarios: list[Scenario], as_of: date, split: int = 1) -> "Billed":
-        """Land the scenarios afresh and issue through the as-of day."""
+    def run(
+        self,
+        scenarios: list[Scenario],
+        as_of: date,
+        split: int = 1,
+        closes: date | None = None,
+    ) -> "Billed":
+        """Land the scenarios afresh, issue through the as-of day, close a month."""
         self.landings += 1
         landing = self.place / f"landing{self.landings}"
         write_landing(scenarios, 0, landing)
         if split > 1:
             for path in landing.glob("contracts/*.csv"):
                 _split(path, split)
-        run_billing(Settings(self.place / "home", landing, as_of, as_of))
+        home = self.place / "home"
+        run_billing(Settings(home, landing, as_of, as_of, close_month=closes))
         return self
 
     def rows(self, sql: str) -> list[tuple]:
@@ -238,7 +245,7 @@ def test_what_changes_nothing_adds_no_line_then_held_then_cancelled(
             if table == "contract_lines" and row["contract_id"] == contract:
                 row["effective_on"] += "x"
 
-    billed.run(changed(break_a_line), HELD_DAY)
+    billed.run(changed(break_a_line), HELD_DAY, closes=date(2024, 5, 1))
     new = billed.lines() - before
     assert new
     assert contract not in {row[3] for row in new}
@@ -249,6 +256,23 @@ def test_what_changes_nothing_adds_no_line_then_held_then_cancelled(
         billed.rows(
             "select customer_id, sum(subtotal) from finance.invoices "
             "where status <> 'draft' group by customer_id having sum(subtotal) <> 0"
+        )
+        == []
+    )
+
+    # What was posted and booked of it is taken back by the next close (V3, V4).
+    posted = (
+        "select contract_id, sum(amount) from finance.revenue_schedule "
+        "where status = 'posted' group by contract_id having sum(amount) <> 0"
+    )
+    assert billed.rows(posted)
+    billed.run(changed(cancel), date(2024, 7, 1), closes=date(2024, 6, 1))
+    assert billed.rows(posted) == []
+    assert (
+        billed.rows(
+            "select contract_id, account, sum(debit - credit) "
+            "from finance.journal_entries where contract_id is not null "
+            "group by contract_id, account having sum(debit - credit) <> 0"
         )
         == []
     )
