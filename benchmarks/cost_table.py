@@ -128,7 +128,7 @@ def by_command(landing: Path, home: Path, repeat: int, total: Decimal) -> list[R
         shutil.rmtree(home, ignore_errors=True)
         runs.append(usage.bill(landing, home, EVERYTHING_CAME))
         _print_progress("billing run", runs[-1])
-        billed = usage.usage_billed(home)
+        billed = sum(usage.usage_billed(home).values())
         if billed != total:
             sys.exit(f"the command comes to {billed:,}, the others to {total:,}")
     return runs

@@ -95,3 +95,25 @@ def test_each_way_comes_to_the_bill_worked_by_hand(
             f"from read_parquet('{bill}') order by all"
         ).fetchall()
     assert billed == BILL
+
+
+def test_the_command_bills_what_the_statement_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(PROJECT_DIR / "benchmarks"))
+    import cost_table
+    import usage_data
+    from usage_by_hand import by_hand
+
+    landing, home = tmp_path / "landing", tmp_path / "home"
+    usage_data.write_landing(landing, usage_data.Size(1_000))
+    _, amounts = by_hand(landing, tmp_path)
+    total = sum(amounts.values())
+    assert total > 0
+    (run,) = cost_table.by_command(landing, home, 1, total)
+    assert run.gibibytes > 0
+    billed = cost_table.usage.usage_billed(home)
+    monkeypatch.setattr(cost_table.usage, "bill", lambda *arguments: run)
+    monkeypatch.setattr(cost_table.usage, "usage_billed", lambda home: billed)
+    with pytest.raises(SystemExit, match="the command comes to"):
+        cost_table.by_command(landing, home, 1, total + D("0.01"))
