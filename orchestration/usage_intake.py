@@ -437,11 +437,12 @@ def _warn_of_files_told_twice(
     read: set[tuple[str, str]],
     intake: UsageIntake,
 ) -> None:
-    """A feed that was renamed is another feed: what it said is billed once more."""
+    """A feed that was renamed is another feed: its events count once more."""
     shared = usage_store.also_in_other_feeds(connection, read)
     for (feed, other), files in sorted(shared.items()):
         intake.warnings.append(
             f"usage/{feed}: {files:,} of the files read now came byte for byte in feed "
-            f"{other} too; both are billed. If {other} was renamed, give it its name "
-            "back and remove warehouse.duckdb before invoices are issued."
+            f"{other} too; their events count for both. If {other} was renamed, "
+            "give it its name back and remove warehouse.duckdb before invoices are "
+            "issued."
         )

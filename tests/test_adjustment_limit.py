@@ -9,6 +9,7 @@ from decimal import Decimal as D
 
 import duckdb
 import pytest
+from memory_book import book_in_memory
 
 from orchestration.adjustment_limit import adjusted_customers
 from orchestration.changed_inputs import changed_inputs
@@ -96,11 +97,7 @@ BOOK = """
 
 @pytest.fixture(scope="module")
 def book() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(
-            "attach ':memory:' as ledger; attach ':memory:' as warehouse"
-        )
-        connection.execute(BOOK)
+    with book_in_memory(BOOK) as connection:
         yield connection
 
 

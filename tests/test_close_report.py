@@ -6,6 +6,7 @@ from decimal import Decimal as D
 
 import duckdb
 import pytest
+from memory_book import book_in_memory
 
 from orchestration.close_report import _gaps, _held, _judgements, _row
 from orchestration.closing import Closing
@@ -90,11 +91,7 @@ BOOK = """
 
 @pytest.fixture(scope="module")
 def book() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(
-            "attach ':memory:' as ledger; attach ':memory:' as warehouse"
-        )
-        connection.execute(BOOK)
+    with book_in_memory(BOOK) as connection:
         yield connection
 
 
